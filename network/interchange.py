@@ -1,0 +1,217 @@
+"""One presentation as ``.npz`` files, so that anyone's implementation can be held against any engine.
+
+In:  ``images`` (N, C, H, W), ``labels`` (N,), ``W/<i>``, ``R/<i>``; optionally ``mask_W/<i>``, ``mask_R/<i>``.
+Out: ``h/<i>``, ``x/<i>``, ``delta/<i>``, ``dW/<i>``, ``dR/<i>``, ``ties``, ``meta`` (JSON).
+
+i = 1, 2, ... counts only the layers with weights, from the input. Nothing is ever unpickled.
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from network.errors import BadInput, did_you_mean
+from network.layers import Output, shape_text
+from network.notation import parse_notation
+from network.presets import notation_of
+from network.spec import NetworkSpec
+from network.trace import StepTrace
+from network.weights import Weights
+
+_GROUPS = ("W", "R", "mask_W", "mask_R")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step file holds: images (N, C, H, W) and labels (N,) to present, and the weights to present them to."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    weights: Weights
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """All arrays of an ``.npz`` file; `BadInput` naming the file and the entry that cannot be read."""
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    arrays: dict[str, np.ndarray] = {}
+    name = ""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise BadInput(f"{path} is a single array; expected an .npz file, as numpy.savez writes")
+            for name in archive.files:
+                arrays[name] = archive[name]
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        if isinstance(error, BadInput):
+            raise
+        entry = f", entry '{name}'," if name else ""
+        reason = "holds Python objects, which are never loaded" if "allow_pickle" in str(error) else "cannot be read"
+        raise BadInput(
+            f"{path}{entry} {reason}; expected an .npz file of plain arrays, as numpy.savez writes"
+        ) from None
+    return arrays
+
+
+def read_step(
+    path: str | Path,
+    net: str,
+    *,
+    symmetric: bool,
+    gain: float | None = None,
+    semantics: str = "paper",
+    classes: int | None = None,
+) -> tuple[NetworkSpec, Step]:
+    """Read a presentation for `net`, and check all of it.
+
+    Parameters
+    ----------
+    path : path of the ``.npz`` file
+    net : str
+        Preset or notation; its input shape is that of the images.
+    symmetric : bool
+        Feedback travels through W: no R is needed, and any in the file is left aside.
+    gain, semantics
+        As `NetworkSpec.parse`.
+    classes : int, optional
+        Number of classes; as many as the last W has rows where not given.
+
+    Raises
+    ------
+    BadInput
+        Naming the file and the entry: missing, of the wrong shape or type, not finite, labels out of range.
+    """
+    arrays = read_arrays(path)
+    with _naming(path):
+        images = _images(arrays)
+        labels = _labels(arrays, len(images))
+        groups = {group: dict(_group(arrays, group)) for group in _GROUPS}
+        if symmetric:
+            groups["R"], groups["mask_R"] = {}, {}
+        layers = parse_notation(notation_of(net))
+        top = sum(layer.weighted for layer in layers)
+        last = groups["W"].get(top)
+        if last is None:
+            raise BadInput(
+                f"W/{top} is missing: the weights of the output layer '{Output.keyword}'{_nearest(arrays, top)}"
+            )
+        if last.ndim != 2:
+            raise BadInput(f"W/{top} has shape {shape_text(last.shape)}; the output layer needs classes x units")
+        if classes is not None and last.shape[0] != classes:
+            raise BadInput(f"W/{top} has {last.shape[0]} rows, one a class, but {classes} classes were asked for")
+        shape = (images.shape[1], images.shape[2], images.shape[3])
+        spec = NetworkSpec.parse(net, shape, int(last.shape[0]), gain, semantics)
+        weights = Weights(**groups)
+        weights.check(spec, symmetric=symmetric)
+        if labels.size and not (0 <= labels.min() and labels.max() < spec.classes):
+            worst = int(np.argmax((labels < 0) | (labels >= spec.classes)))
+            raise BadInput(
+                f"labels[{worst}] is {labels[worst]}; with {spec.classes} classes (rows of W/{top}) "
+                f"labels run from 0 to {spec.classes - 1}"
+            )
+    return spec, Step(images, labels, weights)
+
+
+def write_step(path: str | Path, step: Step) -> None:
+    """Write a presentation as `read_step` reads it."""
+    arrays = {"images": step.images, "labels": step.labels}
+    for group in _GROUPS:
+        arrays |= {f"{group}/{i}": value for i, value in getattr(step.weights, group).items()}
+    _save(path, arrays)
+
+
+def write_trace(path: str | Path, trace: StepTrace) -> None:
+    """Write what a presentation did; the file appears whole or not at all."""
+    arrays = {f"{group}/{i}": value for group, values in trace.arrays().items() for i, value in values.items()}
+    _save(path, {**arrays, "ties": np.asarray(trace.ties), "meta": np.asarray(json.dumps(trace.meta))})
+
+
+def read_trace(path: str | Path) -> StepTrace:
+    """Read what `write_trace`, or anyone's implementation, wrote; `ties` and `meta` may be left out."""
+    arrays = read_arrays(path)
+    trace = StepTrace()
+    with _naming(path):
+        for group, values in trace.arrays().items():
+            values.update(_group(arrays, group))
+        if not any(trace.arrays().values()):
+            raise BadInput("holds no h/<i>, x/<i>, delta/<i>, dW/<i> or dR/<i>")
+        trace.ties = int(arrays.get("ties", np.asarray(0)))
+        try:
+            trace.meta = json.loads(str(arrays.get("meta", "{}")))
+        except ValueError:
+            raise BadInput("'meta' is not JSON") from None
+    return trace
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def _images(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    images = _required(arrays, "images")
+    if images.ndim != 4 or 0 in images.shape:
+        raise BadInput(f"images has shape {shape_text(images.shape)}; expected N x C x H x W, none of them 0")
+    if images.dtype.kind != "f":
+        raise BadInput(f"images has dtype {images.dtype}; expected floating point (pixels divided by 255)")
+    if not np.isfinite(images).all():
+        where = tuple(int(k) for k in np.argwhere(~np.isfinite(images))[0])
+        raise BadInput(f"images is {images[where]} at {list(where)}; every pixel must be a finite number")
+    return images
+
+
+def _labels(arrays: dict[str, np.ndarray], count: int) -> np.ndarray:
+    labels = _required(arrays, "labels")
+    if labels.shape != (count,):
+        raise BadInput(
+            f"labels has shape {shape_text(labels.shape)}; expected one label for each of the {count} images"
+        )
+    if labels.dtype.kind not in "iu":
+        raise BadInput(f"labels has dtype {labels.dtype}; expected whole numbers, the class of each image")
+    return labels.astype(np.int64)
+
+
+def _required(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in arrays:
+        raise BadInput(f"'{name}' is missing{did_you_mean(name, arrays)}")
+    return arrays[name]
+
+
+def _group(arrays: dict[str, np.ndarray], group: str) -> Iterator[tuple[int, np.ndarray]]:
+    for name, value in arrays.items():
+        prefix, _, index = name.partition("/")
+        if prefix == group:
+            if not index.isdigit() or int(index) < 1:
+                raise BadInput(f"'{name}': expected {group}/<i> with i = 1, 2, ... counting the layers with weights")
+            yield int(index), value.astype(bool) if group.startswith("mask") else value
+
+
+def _nearest(arrays: dict[str, np.ndarray], index: int) -> str:
+    there = sorted(name for name in arrays if name.startswith("W/"))
+    return f"; the file has {', '.join(there)}" if there else f"; the file has no W/1 ... W/{index}"
+
+
+def _save(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror}); expected a folder that exists") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
