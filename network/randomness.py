@@ -5,6 +5,8 @@ So changing the learning rule never changes the order of the data, every engine 
 is resumed needs no saved generator state to go on bit for bit.
 """
 
+from math import prod
+
 import numpy as np
 
 # The position is part of the random stream: append, never reorder.
@@ -47,5 +49,7 @@ def dropout_mask(seed: int, step: int, position: int, shape: tuple[int, ...], fr
     numpy.ndarray of bool, `shape`
         True where the unit stays.
     """
-    draws = stream(seed, "dropout", step, position).integers(0, 1 << 16, size=shape, dtype=np.uint16)
-    return draws >= round(fraction * (1 << 16))
+    units = prod(shape)
+    words = stream(seed, "dropout", step, position).integers(0, 2**64, size=-(-units // 4), dtype=np.uint64)
+    draws = words.view(np.uint16)[:units].reshape(shape)  # four units a word
+    return draws >= round(fraction * 2**16)

@@ -61,7 +61,7 @@ def count_ties(outputs: np.ndarray, labels: np.ndarray, margin: float, dtype: st
     Returns
     -------
     int
-        How many have |h - s S| below the spacing of `dtype` at 2 M + S, with M = max(|h|, S), the smallest there can be.
+        How many have |h - s S| below the spacing of `dtype` at 2 M + S, where M = max(|h|, S) is the least it can be.
     """
     supervision = np.where(np.arange(outputs.shape[1]) == labels[:, None], 1.0, -1.0)  # s
     bound = max(float(np.abs(outputs).max()), margin)  # M

@@ -1,0 +1,1 @@
+"""What runs: engines, data, training, and the command line."""

@@ -1,0 +1,34 @@
+"""How far feedforward and feedback weights agree (section 4.2, figures 10 and 11)."""
+
+from math import acos, degrees
+
+import numpy as np
+
+from network.spec import NetworkSpec
+from network.weights import Weights
+
+
+def correlation(W: np.ndarray, R: np.ndarray) -> float:
+    """Pearson correlation of two weight arrays of one layout; NaN where one of them does not vary."""
+    return cosine(W - W.mean(dtype=np.float64), R - R.mean(dtype=np.float64))
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Cosine of the angle between two arrays taken as vectors; NaN where one of them is 0."""
+    a, b = (v.ravel().astype(np.float64) for v in (a, b))
+    lengths = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(np.clip(a @ b / lengths, -1, 1)) if lengths > 0 else float("nan")
+
+
+def alignment(spec: NetworkSpec, weights: Weights) -> tuple[list[float], list[float]]:
+    """Agreement of W and R in every weighted layer, from the input up.
+
+    Returns
+    -------
+    correlations : list of float
+        Pearson correlation of the flattened weights. Where feedback goes through W, R is W: correlation 1.
+    angles : list of float
+        The angle between them as vectors, in degrees.
+    """
+    pairs = [(weights.W[node.index], weights.R.get(node.index, weights.W[node.index])) for node in spec.weighted]
+    return [correlation(W, R) for W, R in pairs], [degrees(acos(cosine(W, R))) for W, R in pairs]

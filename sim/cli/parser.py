@@ -1,0 +1,47 @@
+"""Flags: argparse, but mistakes are one line and say what was meant."""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from network.errors import BadInput, did_you_mean
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are `BadInput`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        flag = re.search(r"unrecognized arguments: (--[^\s=]+)", message)
+        hint = did_you_mean(flag.group(1), self._option_string_actions) if flag else ""
+        raise BadInput(f"{message}{hint or f'; {self.prog} --help lists the flags'}")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """``--json [FILE]``: the result as JSON, on stdout or in a file."""
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="print the result as JSON, or write it to FILE"
+    )
+
+
+def report(args: argparse.Namespace, result: Any, text: str) -> None:
+    """Print a command's result as text, or as JSON where ``--json`` was given; into a file where it names one."""
+    if args.json == "-":
+        print(json.dumps(result, indent=2))
+        return
+    if args.json:
+        try:
+            Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
+        except OSError as error:
+            raise BadInput(f"--json {args.json}: cannot be written ({error.strerror})") from None
+    print(text)
+
+
+def note(text: str) -> None:
+    """A remark that is no result: to stderr, so that JSON on stdout stays JSON."""
+    print(f"note: {text}", file=sys.stderr)

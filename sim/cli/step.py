@@ -1,0 +1,55 @@
+"""Present one batch from a file to any engine, and write what every layer did: activity, feedback, increments.
+
+The file holds images (N,C,H,W), labels (N,), and W/<i>, R/<i> for i = 1, 2, ... counting only the layers with weights;
+optionally mask_W/<i> and mask_R/<i>. The trace holds h/<i>, x/<i>, delta/<i>, dW/<i>, dR/<i>, ties and meta. Nothing
+is dropped. R/1 feeds nothing back and may be left out; the rules bp and bph read no R and make no dR.
+
+examples:
+  hebb step --net simpnet --in step.npz --out trace.npz --engine torch --rule urfb --eta 0.1
+  hebb step --net "Full 30; Output" --in step.npz --out trace.npz --engine reference --rule bph --mu .5
+"""
+
+import argparse
+
+from network.interchange import read_step, write_trace
+from network.rules import RULES, effective_order, make_rule
+from sim.cli.parser import add_json, note, report
+from sim.engine import DTYPES, ENGINES, Settings, open_engine
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--net", required=True, metavar='PRESET|"NOTATION"', help="the network the weights belong to")
+    parser.add_argument("--in", dest="input", required=True, metavar="FILE.npz", help="the presentation")
+    parser.add_argument("--out", required=True, metavar="FILE.npz", help="where to write the trace")
+    parser.add_argument("--engine", default="torch", help=f"one of {', '.join(ENGINES)} (default torch)")
+    parser.add_argument("--rule", default="urfb", help=f"one of {', '.join(RULES)} (default urfb)")
+    parser.add_argument("--eta", type=float, default=0.1, help="time step (default 0.1)")
+    parser.add_argument("--mu", type=float, help="weight of the wrong classes in (4) (default 1/(classes - 1))")
+    parser.add_argument("--gain", type=float, help="slope of x = clip(gain h, -1, 1) (default that of the semantics)")
+    parser.add_argument("--semantics", default="paper", help="paper (default) or code2018")
+    parser.add_argument("--order", default="before_update", help="before_update (default) or after_update")
+    parser.add_argument("--classes", type=int, help="number of classes (default: rows of the last W)")
+    parser.add_argument("--dtype", default="float64", help=f"one of {', '.join(DTYPES)} (default float64)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
+    parser.add_argument(
+        "--feedback-rate", type=float, metavar="EPSILON", help="R changes by this much of W's increment"
+    )
+    parser.add_argument("--feedback-decay", type=float, default=0.0, metavar="LAMBDA", help="share of W and R lost")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    rule = make_rule(args.rule, args.feedback_rate, args.feedback_decay)
+    if effective_order(rule, args.order) != args.order:
+        note(f"rule '{rule.name}' feeds back through W and always runs before_update")
+    spec, step = read_step(
+        args.input, args.net, symmetric=rule.symmetric, gain=args.gain, semantics=args.semantics, classes=args.classes
+    )
+    settings = Settings(rule, args.eta, args.mu, args.order, args.dtype, args.device)
+    engine = open_engine(args.engine, spec, step.weights.astype(args.dtype), settings)
+    trace = engine.present(step.images.astype(args.dtype), step.labels)
+    write_trace(args.out, trace)
+    arrays = {group: sorted(values) for group, values in trace.arrays().items()}
+    text = f"{args.out}: {len(step.labels)} images, {len(spec.weighted)} layers with weights, {trace.ties} ties"
+    report(args, {"out": args.out, "ties": trace.ties, "meta": trace.meta, "layers": arrays}, text)
+    return 0

@@ -1,0 +1,63 @@
+"""Train a network and keep the run in a folder.
+
+examples:
+  hebb train                                                simpnet by URFB on the embedded digits
+  hebb train --data cifar10 --rule frfb --epochs 20 --seed 1
+  hebb train --net "Conv 16 3x3; Maxpool 3; Full 100; Output" --data mnist --data-dir ~/data
+  hebb train --config run.toml --eta .05                    a flag wins over the file
+  hebb train --resume runs/simpnet-urfb-digits-seed0 --epochs 40
+"""
+
+import argparse
+from typing import Any
+
+from network.errors import BadInput
+from network.rules import effective_order, make_rule
+from sim.cli.parser import add_json, note, report
+from sim.config import FIELDS, choices_of, describe_field, make_config, read_config
+
+SPELL = "--{}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags: one for every field of `TrainConfig`, and where the run is kept.
+
+    Defaults set on the parser before (``set_defaults``) are defaults of the config.
+    """
+    for name, field in FIELDS.items():
+        default = parser.get_default(name) or field.default
+        shown = "" if default is None else f" (default {default})"
+        choices = choices_of(name)
+        metavar = "{" + ",".join(choices) + "}" if choices else name.split("_")[-1].upper()
+        parser.add_argument(SPELL.format(name.replace("_", "-")), metavar=metavar, help=describe_field(name) + shown)
+    parser.set_defaults(
+        own_defaults={name: value for name in FIELDS if (value := parser.get_default(name)) is not None}
+    )
+    parser.set_defaults(**dict.fromkeys(FIELDS))
+    parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new one under runs/)")
+    parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder, bit for bit")
+    parser.add_argument("--config", metavar="FILE.toml", help="read settings from a file, as config.toml of a run")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, and print where the run is and how it ended."""
+    from sim.train import resume, start, summary
+
+    flags = {name: getattr(args, name) for name in FIELDS if getattr(args, name) is not None}
+    make_config(flags, SPELL)  # a mistake in a flag is reported as the flag's, wherever the other values come from
+    given: dict[str, Any] = {**(read_config(args.config) if args.config else {}), **flags}
+    if args.resume:
+        if args.out:
+            raise BadInput(f"--out {args.out}: a resumed run stays in its folder, {args.resume}; leave --out away")
+        finished = resume(args.resume, given, spell=SPELL, progress=not args.quiet)
+    else:
+        config = make_config({**args.own_defaults, **given}, SPELL)
+        if effective_order(make_rule(config.rule), config.order) != config.order:
+            note(f"rule '{config.rule}' feeds back through W and always runs before_update")
+        finished = start(config, args.out, progress=not args.quiet)
+    last = finished.rows[-1] if finished.rows else None
+    text = f"{finished.folder}: {len(finished.rows)} epochs" + (f"; {summary(last)}" if last else "")
+    report(args, {"folder": str(finished.folder), "epochs": len(finished.rows), "last": last}, text)
+    return 0

@@ -1,0 +1,163 @@
+"""What a training run is: one flat set of named values, from flags, a TOML file, or Python."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import tomli_w
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from network.errors import BadInput, did_you_mean
+
+# What may change when a run is resumed: how far it goes and where it computes, never what it computes.
+MAY_CHANGE = ("epochs", "data_dir", "device")
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class TrainConfig:
+    """One training run. Every field is a flag of ``hebb train`` and a key of its ``config.toml``."""
+
+    net: Annotated[str, Field(description='preset (simpnet, deepnet, deepernet, deepnet_s) or "NOTATION"')] = "simpnet"
+    rule: Annotated[
+        Literal["bp", "bph", "frfb", "urfb"],
+        Field(description="bp (softmax), bph (hinge), frfb (fixed feedback), urfb (updated feedback)"),
+    ] = "urfb"
+    data: Annotated[
+        str, Field(description="digits, cifar10, cifar100, mnist, fashion-mnist, a folder of class folders, or an .npz")
+    ] = "digits"
+    data_dir: Annotated[
+        str | None, Field(description="where the data set's files are (else $HEBB_DATA, or a download)")
+    ] = None
+    epochs: Annotated[int, Field(ge=0, description="passes over the training images; 1000 in the paper")] = 10
+    batch_size: Annotated[int, Field(ge=1, description="images an update")] = 500
+    eta: Annotated[float, Field(gt=0, allow_inf_nan=False, description="time step of the updates")] = 0.1
+    mu: Annotated[
+        float | None,
+        Field(ge=0, allow_inf_nan=False, description="weight of the wrong classes in (4); default 1/(classes - 1)"),
+    ] = None
+    gain: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False, description="slope of x = clip(gain h, -1, 1); default that of the semantics"),
+    ] = None
+    semantics: Annotated[
+        Literal["paper", "code2018"], Field(description="the paper's text, or its published code of 2018")
+    ] = "paper"
+    order: Annotated[
+        Literal["before_update", "after_update"],
+        Field(description="feedback passes R as it was before the Hebbian gate opened, or as it is after"),
+    ] = "before_update"
+    connectivity: Annotated[
+        float,
+        Field(gt=0, le=1, description="share of connections that exist, drawn for W and R apart; .5 in the paper"),
+    ] = 1.0
+    feedback_rate: Annotated[
+        float | None, Field(ge=0, le=1, description="epsilon: R changes by this much of W's increment (urfb: 1)")
+    ] = None
+    feedback_decay: Annotated[
+        float, Field(ge=0, lt=1, description="Kolen-Pollack: share of W and R lost with each update")
+    ] = 0.0
+    dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
+    device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
+    engine: Annotated[str, Field(description="torch, or reference (slow; needs --dtype float64)")] = "torch"
+    seed: Annotated[int, Field(ge=0, description="of weights, feedback, masks, batches and dropout")] = 0
+
+
+FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
+_ADAPTER = TypeAdapter(TrainConfig)
+
+
+def make_config(values: Mapping[str, Any], spell: str = "{}") -> TrainConfig:
+    """Check values and fill in the defaults.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        By field name; text is read as numbers where numbers are needed.
+    spell : str
+        How a field is called where the values come from: ``"--{}"`` for flags, ``"run.toml: {}"`` for a file.
+
+    Raises
+    ------
+    BadInput
+        Naming the field as the user wrote it, its value, and what would work.
+    """
+    for name in values:
+        if name not in FIELDS:
+            raise BadInput(f"{_spelled(spell, name)}: no such setting{did_you_mean(name, FIELDS)}")
+    try:
+        return _ADAPTER.validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        choices = choices_of(name)
+        if choices:
+            what = f"expected one of {', '.join(choices)}{did_you_mean(str(values[name]), choices)}"
+        else:
+            what = first["msg"][0].lower() + first["msg"][1:]
+        raise BadInput(f"{_spelled(spell, name)} '{values[name]}': {what}") from None
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """The words a field can be, or nothing where it is not a choice."""
+    annotation = get_args(FIELDS[name].type)[0]
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def describe_field(name: str) -> str:
+    """What a field means, in a line."""
+    return get_args(FIELDS[name].type)[1].description
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The values in a TOML file, checked one by one against the fields.
+
+    Raises
+    ------
+    BadInput
+        Naming the file, and the line or the key.
+    """
+    try:
+        with open(path, "rb") as file:
+            values = tomllib.load(file)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not TOML: {error}") from None
+    make_config(values, spell=f"{path}: {{}}")
+    return values
+
+
+def config_text(config: TrainConfig) -> str:
+    """The config as TOML. Fields at "no value" are left out, which is what reading them back gives."""
+    values = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
+    return tomli_w.dumps(values)
+
+
+def check_resumed(old: TrainConfig, values: Mapping[str, Any], spell: str = "{}") -> TrainConfig:
+    """The config of a resumed run: `old`, with those of `values` that may change.
+
+    Raises
+    ------
+    BadInput
+        Naming the first setting that would make it another run.
+    """
+    new = make_config({**_given(old), **values}, spell)
+    for name in FIELDS:
+        if name not in MAY_CHANGE and getattr(new, name) != getattr(old, name):
+            may = ", ".join(_spelled(spell, each) for each in MAY_CHANGE)
+            raise BadInput(
+                f"{_spelled(spell, name)} {getattr(new, name)}: the run was started with {getattr(old, name)}; "
+                f"a resumed run may change {may}"
+            )
+    return new
+
+
+def _given(config: TrainConfig) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
+
+
+def _spelled(spell: str, name: str) -> str:
+    return spell.format(name.replace("_", "-") if spell.startswith("--") else name)

@@ -1,0 +1,106 @@
+"""Where data files are looked for, and how they are fetched when they are nowhere."""
+
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from network.errors import BadInput
+
+DATA_VARIABLE = "HEBB_DATA"  # a folder with data sets, for those who do not want to say --data-dir each time
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file that the authors of a data set publish, and its checksum as ``md5:...``."""
+
+    name: str
+    url: str
+    checksum: str
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: the platform's folder for caches."""
+    import pooch
+
+    return Path(pooch.os_cache("hebb"))
+
+
+def find(data_dir: str | None, places: Iterable[str]) -> Path | None:
+    """The first of `places` that exists in `data_dir`; without it, in the folder of `DATA_VARIABLE` or the downloads.
+
+    A `data_dir` that is given but holds none of them is an error, not a reason to look elsewhere: the user meant it.
+    """
+    places = list(places)
+    if data_dir:
+        found = _first(_folder(data_dir, "--data-dir"), places)
+        if found is None:
+            raise BadInput(f"--data-dir {data_dir}: holds none of {', '.join(places)}")
+        return found
+    variable = os.environ.get(DATA_VARIABLE)
+    found = _first(_folder(variable, DATA_VARIABLE), places) if variable else None
+    return found or _first(cache_folder(), places)
+
+
+def download(name: str, archives: Iterable[Archive]) -> Path:
+    """Fetch `archives` into the cache, with progress, and check them; return the folder they are in.
+
+    Raises
+    ------
+    BadInput
+        Where they cannot be fetched, with the three ways to get the data set.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
+    folder = cache_folder() / name
+    for archive in archives:
+        try:
+            pooch.retrieve(archive.url, archive.checksum, fname=archive.name, path=folder, progressbar=True)
+        except Exception as error:  # whatever the network, a proxy or the disk does wrong, the remedies are the same
+            raise BadInput(
+                f"data set '{name}' is not here and {archive.url} cannot be fetched ({type(error).__name__}): "
+                f"(1) fetch {archive.name} ({archive.checksum}) on any machine and give its folder as --data-dir DIR, "
+                f"or (2) as the environment variable {DATA_VARIABLE}, "
+                f"or (3) use a data set that needs no network: --data digits"
+            ) from None
+    return folder
+
+
+def unpack(name: str, path: Path, archive: Archive, holds: str) -> Path:
+    """Check a tar archive's bytes and unpack it into the cache; return the folder `holds` that lies in it.
+
+    Raises
+    ------
+    BadInput
+        Where the archive is not the published one, byte for byte.
+    """
+    import pooch
+
+    kind, _, expected = archive.checksum.partition(":")
+    found = pooch.file_hash(str(path), kind)
+    if found != expected:
+        raise BadInput(f"{path}: corrupted or truncated, its {kind} is {found}, the published one {expected}")
+    target = cache_folder() / name / holds
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:  # unpacked whole, or not at all
+        with tarfile.open(path) as tar:
+            tar.extractall(temporary, filter="data")
+        if not (Path(temporary) / holds).is_dir():
+            raise BadInput(f"{path}: holds no folder {holds}")
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(Path(temporary) / holds, target)
+    return target
+
+
+def _folder(path: str, named: str) -> Path:
+    if not Path(path).is_dir():
+        raise BadInput(f"{named} {path}: no such folder")
+    return Path(path)
+
+
+def _first(folder: Path, places: Iterable[str]) -> Path | None:
+    return next((folder / place for place in places if (folder / place).exists()), None)

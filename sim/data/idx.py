@@ -1,0 +1,113 @@
+"""MNIST (LeCun, Cortes, Burges) and Fashion-MNIST (Xiao, Rasul, Vollgraf) from their IDX files, gzipped or not."""
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from network.errors import BadInput
+from sim.data.dataset import Dataset, Split, make_dataset
+from sim.data.files import Archive, download, find
+
+LARGEST = 1 << 31  # bytes an IDX header may announce: a corrupted one must not ask for terabytes
+
+
+@dataclass(frozen=True)
+class IdxSet:
+    """A data set of four IDX files; `checksums` are of the published ``.gz`` files, in the order of `FILES`."""
+
+    name: str
+    folders: tuple[str, ...]
+    url: str
+    checksums: tuple[str, str, str, str]
+    class_names: tuple[str, ...]
+
+
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+MNIST = IdxSet(
+    "mnist",
+    ("MNIST/raw", "mnist", ""),
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    (
+        "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "md5:d53e105ee54ea40749a09fcbcd1e9432",
+        "md5:9fb629c4189551a2d022fa330f9573f3",
+        "md5:ec29112dd5afa0611ce80d1b7f02629c",
+    ),
+    tuple("0123456789"),
+)
+FASHION_MNIST = IdxSet(
+    "fashion-mnist",
+    ("FashionMNIST/raw", "fashion-mnist", ""),
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    (
+        "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "md5:25c81989df183df01b3e8a0aad5dffbe",
+        "md5:bef4ecab320f06d8554ea6380940ec79",
+        "md5:bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+    ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
+
+
+def load_idx(idx: IdxSet, data_dir: str | None) -> Dataset:
+    """Find the four files, or download them, and read them.
+
+    Raises
+    ------
+    BadInput
+        Naming the file that is missing or damaged; or, without files and network, the three ways to get them.
+    """
+    found = find(data_dir, [str(Path(folder, FILES[0] + end)) for folder in idx.folders for end in (".gz", "")])
+    if found is None:
+        archives = [
+            Archive(f"{file}.gz", f"{idx.url}{file}.gz", checksum)
+            for file, checksum in zip(FILES, idx.checksums, strict=True)
+        ]
+        folder = download(idx.name, archives)
+    else:
+        folder = found.parent
+    paths = [folder / f"{file}.gz" if (folder / f"{file}.gz").exists() else folder / file for file in FILES]
+    train, test = (_pair(*paths[:2], idx), _pair(*paths[2:], idx))
+    return make_dataset(idx.name, train, test, idx.class_names, str(folder))
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """One IDX file of unsigned bytes, gzipped where its name ends in ``.gz``.
+
+    Raises
+    ------
+    BadInput
+        Where it is missing, not IDX, truncated, too long, or its compressed data are damaged.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(4)
+            if len(head) < 4 or head[:3] != b"\0\0\x08" or not 1 <= head[3] <= 4:
+                raise BadInput(f"{path}: not an IDX file of unsigned bytes (it starts with {head.hex(' ')})")
+            shape = tuple(int(n) for n in np.frombuffer(file.read(4 * head[3]), dtype=">u4"))
+            size = prod(shape)
+            if len(shape) != head[3] or not 0 < size <= LARGEST:
+                raise BadInput(f"{path}: its header announces {'x'.join(map(str, shape))} bytes; the file is damaged")
+            data = file.read(size + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path}: damaged or truncated ({error})") from None
+    if len(data) != size:
+        state = "truncated" if len(data) < size else "longer than announced"
+        raise BadInput(f"{path}: {state}; its header announces {'x'.join(map(str, shape))} bytes")
+    return np.frombuffer(data, dtype=np.uint8).reshape(shape)
+
+
+def _pair(images_path: Path, labels_path: Path, idx: IdxSet) -> Split:
+    images, labels = read_idx(images_path), read_idx(labels_path)
+    if images.ndim != 3 or labels.shape != images.shape[:1]:
+        raise BadInput(f"{labels_path}: {len(labels)} labels for images of shape {list(images.shape)} in {images_path}")
+    if labels.max() >= len(idx.class_names):
+        raise BadInput(f"{labels_path}: label {labels.max()} at {labels.argmax()}; {idx.name} has classes 0 to 9")
+    return Split(images[:, None], labels.astype(np.int64))

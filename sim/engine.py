@@ -1,0 +1,144 @@
+"""The call that every engine answers, so that training, comparing and the command line never ask which one it is.
+
+Engines are imported when they are asked for: training needs no Brian2, circuits need no torch.
+"""
+
+import importlib
+import platform
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from network.errors import BadInput, unknown
+from network.rules import Rule, effective_order
+from network.spec import NetworkSpec
+from network.trace import StepTrace
+from network.weights import Weights
+
+# engine: (module, class, package it needs, how to install that)
+ENGINES = {
+    "reference": ("sim.reference_engine", "ReferenceEngine", "numpy", ""),
+    "torch": ("sim.torch_engine", "TorchEngine", "torch", 'pip install "hebb[torch]"'),
+}
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an engine presents and learns; the same for all of them.
+
+    Attributes
+    ----------
+    rule : Rule
+    eta : float
+        Time step of the updates.
+    mu : float or None
+        Weight of the wrong classes in (4); None for 1 / (classes - 1).
+    order : {"before_update", "after_update"}
+        When the weights change, see `network.reference.present`.
+    dtype : {"float32", "float64"}
+    device : str
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or ``"auto"``: a GPU where there is one.
+    seed : int
+        Of the dropout masks.
+    """
+
+    rule: Rule
+    eta: float = 0.1
+    mu: float | None = None
+    order: str = "before_update"
+    dtype: str = "float32"
+    device: str = "auto"
+    seed: int = 0
+
+
+class Engine(Protocol):
+    """What runs a network. Arrays of type `Any` are the engine's own, on its own device, as `stage` makes them."""
+
+    spec: NetworkSpec
+    settings: Settings
+    device: str
+
+    def stage(self, array: np.ndarray) -> Any:
+        """Bring an array to the engine's device, dtype unchanged; it can be indexed by a staged array of indices."""
+        ...
+
+    def present(self, images: np.ndarray, labels: np.ndarray) -> StepTrace:
+        """Present (N, C, H, W) images with (N,) labels; return what happened. Weights stay as they are."""
+        ...
+
+    def learn(self, images: Any, labels: Any, step: int) -> Any:
+        """Present a staged batch with dropout, and update the weights.
+
+        `images` are uint8 pixels, taken as x / 255, or floating point, taken as they are. `step` counts the updates so
+        far and picks the dropout masks. Returns how many images were classified wrongly, a number on the device.
+        """
+        ...
+
+    def outputs(self, images: Any) -> Any:
+        """x_L (N, classes) for staged images, nothing dropped."""
+        ...
+
+    def saturation(self, images: Any) -> dict[str, float]:
+        """The share of saturated units, |g h| >= 1, by weighted layer (0 at the output); NaN where h is not finite."""
+        ...
+
+    def weights(self) -> Weights:
+        """The weights as they are now, as NumPy arrays that share no memory with the engine."""
+        ...
+
+
+def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settings) -> Engine:
+    """Make an engine.
+
+    Parameters
+    ----------
+    name : str
+        A key of `ENGINES`.
+    spec, weights, settings
+        What it runs, and how.
+
+    Raises
+    ------
+    BadInput
+        For an unknown engine, dtype, order or device, settings out of range, weights that do not fit, or a missing
+        package, with the command that installs it.
+    """
+    if name not in ENGINES:
+        raise unknown("engine", name, ENGINES)
+    if settings.dtype not in DTYPES:
+        raise unknown("dtype", settings.dtype, DTYPES)
+    effective_order(settings.rule, settings.order)
+    if not 0 < settings.eta < float("inf"):
+        raise BadInput(f"eta {settings.eta:g}: expected a positive time step; the paper's is 0.1")
+    if settings.mu is not None and not 0 <= settings.mu < float("inf"):
+        raise BadInput(
+            f"mu {settings.mu:g}: expected 0 or more; 1/(classes - 1) = {1 / (spec.classes - 1):g} if left out"
+        )
+    weights.check(spec, symmetric=settings.rule.symmetric)
+    module, engine, package, install = ENGINES[name]
+    try:
+        return getattr(importlib.import_module(module), engine)(spec, weights, settings)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise BadInput(f"engine '{name}' needs the package '{package}', which is not installed: {install}") from None
+
+
+def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[str, str]) -> dict[str, Any]:
+    """The `meta` of a trace: everything that one needs to know to compute it again."""
+    return {
+        "engine": engine,
+        "rule": settings.rule.name,
+        "feedback_rate": settings.rule.feedback_rate,
+        "feedback_decay": settings.rule.feedback_decay,
+        "order": effective_order(settings.rule, settings.order),
+        "eta": settings.eta,
+        "mu": 1 / (spec.classes - 1) if settings.mu is None else settings.mu,
+        "gain": spec.gain,
+        "semantics": spec.semantics.name,
+        "net": spec.notation,
+        "dtype": settings.dtype,
+        "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},
+    }

@@ -1,0 +1,30 @@
+"""Stopping a run that can no longer learn, with the layer where it went wrong and what to change."""
+
+from math import isnan
+
+from network.rules import effective_order
+from sim.engine import Settings
+
+
+class Diverged(RuntimeError):
+    """A run that cannot go on learning. The message is one line: the layer, what happened, what to change."""
+
+
+def check_health(saturation: dict[str, float], settings: Settings) -> None:
+    """Look at the share of saturated units by layer, from the input up.
+
+    Raises
+    ------
+    Diverged
+        For a layer whose input is not finite, or whose every unit is saturated: feedback is then shut off there
+        (equation 3), and neither it nor any layer below can learn.
+    """
+    if effective_order(settings.rule, settings.order) == "after_update":
+        remedy = "order 'after_update' excites the units that it updates: use 'before_update', or a smaller eta"
+    else:
+        remedy = f"use an eta below {settings.eta:g}, a smaller gain, or smaller initial weights"
+    for layer, share in saturation.items():
+        if isnan(share):
+            raise Diverged(f"{layer}: its input is no longer a finite number; {remedy}")
+        if share == 1.0:
+            raise Diverged(f"{layer}: every unit is saturated (|gain h| >= 1), so nothing below can learn; {remedy}")

@@ -1,0 +1,162 @@
+"""One folder per run. Every file in it appears whole or not at all, and together they always can be resumed.
+
+``config.toml``          the run, resolved: what it would take to make it again
+``metrics.jsonl``        one row an epoch
+``weights.safetensors``  W, R and masks after the last finished epoch, and which epoch that was
+``environment.txt``      versions, device, commit
+``errors.svg``, ``alignment.svg``   the curves
+
+The metrics of an epoch are written before its weights. So a run killed between the two has a row too many, never one
+too few, and the row is dropped when the epoch is run again.
+"""
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+from safetensors.numpy import save
+
+from network.errors import BadInput
+from network.spec import NetworkSpec
+from network.weights import Weights
+from sim.config import TrainConfig, config_text, make_config, read_config
+
+CONFIG, METRICS, WEIGHTS, ENVIRONMENT = "config.toml", "metrics.jsonl", "weights.safetensors", "environment.txt"
+_GROUPS = ("W", "R", "mask_W", "mask_R")
+
+
+@dataclass
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: str | Path) -> "RunFolder":
+        """A new run's folder; it may exist, but hold no run.
+
+        Raises
+        ------
+        BadInput
+            Where it holds a run already, or cannot be made.
+        """
+        run = cls(Path(path))
+        if (run.path / CONFIG).exists() or (run.path / WEIGHTS).exists():
+            raise BadInput(
+                f"--out {path}: holds a run already, and no run is ever overwritten; "
+                f"continue it with --resume {path}, or name another folder"
+            )
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(
+                f"--out {path}: cannot be made ({error.strerror}); name a folder in a place of your own"
+            ) from None
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """The folder of a run that was started before; `BadInput` where there is none."""
+        for name in (CONFIG, WEIGHTS):
+            if not (Path(path) / name).is_file():
+                raise BadInput(f"--resume {path}: there is no {name} in it; expected the folder of an earlier run")
+        return cls(Path(path))
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write a file so that it is whole whenever it is there, even if the machine stops half way."""
+        handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, self.path / name)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        return self.path / name
+
+    def write_config(self, config: TrainConfig) -> None:
+        self.write(CONFIG, config_text(config))
+
+    def read_config(self) -> TrainConfig:
+        return make_config(read_config(self.path / CONFIG))
+
+    def write_epoch(self, rows: list[dict[str, Any]], weights: Weights) -> None:
+        """Record everything up to the end of an epoch; `rows` are those of all epochs so far."""
+        self.write(METRICS, "".join(json.dumps(_json(row)) + "\n" for row in rows))
+        self.write(WEIGHTS, weights_bytes(weights, epoch=len(rows)))
+
+    def read_epoch(self) -> tuple[list[dict[str, Any]], Weights]:
+        """The rows and weights of the last epoch that was recorded whole.
+
+        Raises
+        ------
+        BadInput
+            Naming the file that is damaged.
+        """
+        weights, epoch = read_weights(self.path / WEIGHTS)
+        rows = self.read_metrics()[:epoch] if epoch else []
+        if len(rows) != epoch or [row.get("epoch") for row in rows] != list(range(1, epoch + 1)):
+            raise BadInput(
+                f"{self.path / METRICS}: damaged, its rows are not epochs 1 to {epoch}, where {WEIGHTS} stands"
+            )
+        return rows, weights
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The rows of ``metrics.jsonl``."""
+        path = self.path / METRICS
+        try:
+            return [json.loads(line) for line in path.read_text().splitlines()]
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path}: cannot be read ({error})") from None
+
+
+def weights_bytes(weights: Weights, epoch: int) -> bytes:
+    """Weights in safetensors form: ``W/<i>``, ``R/<i>``, ``mask_W/<i>``, ``mask_R/<i>``; the epoch in its header."""
+    arrays = {f"{group}/{i}": value for group in _GROUPS for i, value in getattr(weights, group).items()}
+    return save({name: np.ascontiguousarray(value) for name, value in arrays.items()}, {"epoch": str(epoch)})
+
+
+def read_weights(path: Path) -> tuple[Weights, int]:
+    """Weights and epoch from a safetensors file; `BadInput` where it is damaged."""
+    groups: dict[str, dict[int, np.ndarray]] = {group: {} for group in _GROUPS}
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            epoch = int((file.metadata() or {})["epoch"])
+            for name in file.keys():
+                group, _, index = name.partition("/")
+                groups[group][int(index)] = file.get_tensor(name)
+    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+        raise BadInput(f"{path}: damaged, or not the weights of a run ({error})") from None
+    return Weights(**groups), epoch
+
+
+def unused_folder(spec: NetworkSpec, config: TrainConfig) -> Path:
+    """A folder for a run that was given none: named after what it does, with a number where that is taken."""
+    net = config.net.strip().lower() if config.net.strip().isidentifier() else f"net{len(spec.weighted)}"
+    data = Path(config.data).stem or "data"
+    base = Path("runs") / f"{net}-{config.rule}-{data}-seed{config.seed}"
+    path, count = base, 1
+    while path.exists():
+        count += 1
+        path = base.with_name(f"{base.name}-{count}")
+    return path
+
+
+def _json(row: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN: what was not measured is null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, list):
+            return [clean(each) for each in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {name: clean(value) for name, value in row.items()}

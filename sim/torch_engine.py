@@ -1,0 +1,230 @@
+"""The algorithm at scale: layer by layer as equations (1), (2) and (6) read, on CPU or GPU, without autograd."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from network.errors import BadInput
+from network.layers import Avgpool, Drop, Maxpool, Sum
+from network.randomness import dropout_mask
+from network.reference import MARGIN, default_mu
+from network.rules import effective_order
+from network.spec import INPUT, NetworkSpec
+from network.trace import StepTrace, count_ties
+from network.weights import Weights
+from sim import torch_ops
+from sim.engine import Settings, describe
+
+EVALUATION_BATCH = 1000  # images at a time where nothing is learned: bounds memory, changes no result
+
+
+class Gate(NamedTuple):
+    """The Hebbian window of one layer: what it saw, and what it does to the weights (dR None where there is no R)."""
+
+    i: int
+    delta: Tensor
+    dW: Tensor
+    dR: Tensor | None
+
+
+class Activity(NamedTuple):
+    """The feedforward phase: h by weighted layer, x by node, winners of the max-pooling and kept units by node."""
+
+    h: dict[int, Tensor]
+    x: dict[str, Tensor]
+    winner: dict[str, Tensor]
+    kept: dict[str, Tensor]
+
+
+class TorchEngine:
+    """Runs a `NetworkSpec` in PyTorch. See `sim.engine.Engine` for the methods."""
+
+    def __init__(self, spec: NetworkSpec, weights: Weights, settings: Settings) -> None:
+        self.spec = spec
+        self.settings = settings
+        self.device = _device(settings.device)
+        self.dtype = getattr(torch, settings.dtype)
+        self._mu = default_mu(spec, settings.mu)
+        self._after_update = effective_order(settings.rule, settings.order) == "after_update"
+        if self.device.startswith("cuda"):
+            torch.backends.cudnn.allow_tf32 = False  # float32 means float32 here
+        R = {} if settings.rule.symmetric else weights.R
+        self._W, self._R = ({i: self._own(w) for i, w in group.items()} for group in (weights.W, R))
+        self._mask_W, self._mask_R = (
+            {i: self._own(mask) for i, mask in masks.items()} for masks in (weights.mask_W, weights.mask_R)
+        )
+
+    def _own(self, array: np.ndarray) -> Tensor:
+        return torch.tensor(np.ascontiguousarray(array), dtype=self.dtype, device=self.device)
+
+    def stage(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    @torch.no_grad()
+    def present(self, images: np.ndarray, labels: np.ndarray) -> StepTrace:
+        target = self.stage(np.asarray(labels, dtype=np.int64))
+        activity = self._forward(self._pixels(self.stage(images)))
+        trace = StepTrace()
+        for gate in self._feedback(activity, target):
+            trace.delta[gate.i], trace.dW[gate.i] = _numpy(gate.delta), _numpy(gate.dW)
+            if gate.dR is not None:
+                trace.dR[gate.i] = _numpy(gate.dR)
+        for node in self.spec.weighted:
+            trace.h[node.index], trace.x[node.index] = _numpy(activity.h[node.index]), _numpy(activity.x[node.name])
+        if self.settings.rule.loss == "hinge":
+            trace.ties = count_ties(trace.h[len(trace.h)], np.asarray(labels), MARGIN, self.settings.dtype)
+        trace.meta = describe("torch", self.spec, self.settings, {"torch": torch.__version__})
+        return trace
+
+    @torch.no_grad()
+    def learn(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
+        activity = self._forward(self._pixels(images), step)
+        for gate in self._feedback(activity, labels):  # the feedback has passed a layer when its gate is handed out
+            self._W[gate.i] += gate.dW
+            if gate.dR is not None and self.settings.rule.feedback_rate > 0:
+                self._R[gate.i] += gate.dR
+        outputs = activity.h[len(activity.h)]
+        return (outputs.argmax(1) != labels).sum()
+
+    @torch.no_grad()
+    def outputs(self, images: Tensor) -> Tensor:
+        return torch.cat([self._outputs(part) for part in images.split(EVALUATION_BATCH)])
+
+    def _outputs(self, images: Tensor) -> Tensor:
+        return self._forward(self._pixels(images)).h[len(self._W)]
+
+    @torch.no_grad()
+    def saturation(self, images: Tensor) -> dict[str, float]:
+        h = self._forward(self._pixels(images)).h
+        shares = {}
+        for node in self.spec.weighted:
+            drive = self.spec.gain * h[node.index]
+            finite = bool(torch.isfinite(drive).all())
+            saturated = 0.0 if node.is_output else float((drive.abs() >= 1).double().mean())
+            shares[node.name] = saturated if finite else float("nan")
+        return shares
+
+    def weights(self) -> Weights:
+        W, R = ({i: _numpy(w).copy() for i, w in group.items()} for group in (self._W, self._R))
+        mask_W, mask_R = (
+            {i: _numpy(mask).astype(bool) for i, mask in masks.items()} for masks in (self._mask_W, self._mask_R)
+        )
+        return Weights(W, R, mask_W, mask_R)
+
+    def _pixels(self, images: Tensor) -> Tensor:
+        pixels = images.to(self.dtype, memory_format=torch.channels_last)  # the faster layout of convolutions
+        return pixels / 255 if images.dtype == torch.uint8 else pixels
+
+    def _gain(self, value: Tensor) -> Tensor:
+        return value if self.spec.gain == 1 else self.spec.gain * value
+
+    def _forward(self, images: Tensor, step: int | None = None) -> Activity:
+        """Equation (1) from the input up; with a `step`, the Drop layers drop."""
+        activity = Activity({}, {INPUT: images}, {}, {})
+        h, x, winner, kept = activity
+        for position, node in enumerate(self.spec.nodes):
+            below = x[node.sources[0]]
+            match node.layer:
+                case Sum():
+                    x[node.name] = below + x[node.sources[1]]
+                case Drop(fraction):
+                    if step is not None:
+                        mask = dropout_mask(self.settings.seed, step, position, tuple(below.shape), fraction)
+                        kept[node.name] = self.stage(mask).to(self.dtype).div_(1 - fraction)
+                    x[node.name] = below * kept[node.name] if node.name in kept else below
+                case Maxpool() as pool:
+                    x[node.name], winner[node.name] = torch_ops.max_pool(pool, self.spec.semantics.pool_anchor, below)
+                case Avgpool() as pool:
+                    x[node.name] = torch_ops.average_pool(pool, self.spec.semantics.pool_anchor, below)
+                case _:
+                    h[node.index] = torch_ops.input_of_units(node.synaptic, self._W[node.index], below)
+                    x[node.name] = h[node.index] if node.is_output else self._gain(h[node.index]).clamp(-1, 1)
+        return activity
+
+    def _error(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """delta_L: equation (6), or y - softmax(x)."""
+        target = torch.zeros_like(outputs, dtype=torch.bool).scatter_(1, labels[:, None], True)
+        if self.settings.rule.loss == "softmax":
+            return target.to(self.dtype) - outputs.softmax(1)
+        if self.spec.semantics.strict_margin:
+            to_raise, to_lower = outputs < MARGIN, outputs > -MARGIN
+        else:
+            to_raise, to_lower = outputs <= MARGIN, outputs >= -MARGIN
+        return torch.where(target, to_raise.to(self.dtype), -self._mu * to_lower.to(self.dtype))
+
+    def _feedback(self, activity: Activity, labels: Tensor) -> Iterator[Gate]:
+        """Equations (2) and (3) from the output down, handing out each layer's gate once its feedback has passed.
+
+        Whoever iterates may then change that layer's weights: nothing below reads them any more.
+        """
+        spec, anchor, ties = self.spec, self.spec.semantics.pool_anchor, self.spec.semantics.pool_ties
+        h, x, winner, kept = activity
+        top = spec.nodes[-1]
+        received: dict[str, Tensor] = {top.name: self._error(h[top.index], labels)}
+
+        def send(name: str, feedback: Tensor) -> None:
+            received[name] = received[name] + feedback if name in received else feedback
+
+        for node in reversed(spec.nodes):
+            if node.name not in spec.learns_below:
+                continue
+            source, feedback = node.sources[0], received.pop(node.name)
+            match node.layer:
+                case Sum():
+                    for name in node.sources:
+                        send(name, feedback)
+                case Drop():
+                    send(source, feedback * kept[node.name] if node.name in kept else feedback)
+                case Maxpool() as pool:
+                    routed = torch_ops.max_pool_feedback(
+                        pool, anchor, ties, feedback, x[source], x[node.name], winner[node.name]
+                    )
+                    send(source, routed)
+                case Avgpool() as pool:
+                    send(source, torch_ops.average_pool_feedback(pool, anchor, feedback, x[source]))
+                case _:
+                    delta = feedback if node.is_output else self._gain(torch_ops.shut_off(feedback, x[node.name]))
+                    dW, dR = self._increments(node.index, delta, x[source])
+                    if source in spec.learns_below:
+                        R = self._W[node.index] if self.settings.rule.symmetric else self._R[node.index]
+                        if self._after_update and dR is not None:
+                            R = R + dR
+                        send(source, torch_ops.feedback_to_source(node.synaptic, R, delta, node.source_shapes[0]))
+                    yield Gate(node.index, delta, dW, dR)
+
+    def _increments(self, i: int, delta: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the Hebbian gate of layer `i` adds to W and to R: the same increment, where R learns."""
+        rule = self.settings.rule
+        layer, W, R = self.spec.weighted[i - 1].synaptic, self._W[i], self._R.get(i)
+        increment = torch_ops.hebbian(layer, delta, x, tuple(W.shape)) * (self.settings.eta / len(delta))
+        dW = increment * self._mask_W[i] if i in self._mask_W else increment
+        if R is None:
+            return dW, None
+        dR = increment if rule.feedback_rate == 1 else rule.feedback_rate * increment
+        dR = dR * self._mask_R[i] if i in self._mask_R else dR
+        if rule.feedback_decay:
+            dW, dR = dW - rule.feedback_decay * W, dR - rule.feedback_decay * R
+        return dW, dR
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise BadInput(f"device '{name}': expected auto, cpu, cuda, or one GPU such as cuda:1") from None
+    if device.type == "cuda":
+        found = torch.cuda.device_count()
+        if not torch.cuda.is_available() or (device.index or 0) >= found:
+            raise BadInput(f"device '{name}': torch {torch.__version__} sees {found} GPU(s); --device cpu always works")
+    elif device.type != "cpu":
+        raise BadInput(f"device '{name}': expected auto, cpu, cuda, or one GPU such as cuda:1")
+    return str(device)

@@ -1,0 +1,196 @@
+"""Training: one visible loop for every rule, network, data set and engine."""
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from network.errors import BadInput
+from network.notation import parse_notation
+from network.presets import notation_of
+from network.randomness import stream
+from network.rules import make_rule
+from network.spec import NetworkSpec
+from network.weights import Weights
+from sim.alignment import alignment
+from sim.config import TrainConfig, check_resumed
+from sim.data import Dataset, Split, load_data
+from sim.engine import Engine, Settings, open_engine
+from sim.environment import describe_environment
+from sim.figures import save_run_figures
+from sim.health import check_health
+from sim.run_folder import ENVIRONMENT, RunFolder, unused_folder
+
+HEALTH_EVERY = 25  # updates between two looks at the saturation of a batch: about 1 % of the time
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, config, one row an epoch as in ``metrics.jsonl``, and the network it trained."""
+
+    folder: Path
+    config: TrainConfig
+    rows: list[dict[str, Any]]
+    spec: NetworkSpec
+    engine: Engine
+
+
+def start(config: TrainConfig, out: str | Path | None = None, *, progress: bool = True) -> Run:
+    """Train from the beginning.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    out : path, optional
+        The run's folder, which must not hold a run; one under ``runs/`` named after the run where not given.
+    progress : bool
+        Whether to show a progress bar on stderr.
+
+    Raises
+    ------
+    BadInput
+        For anything in `config` that cannot be run, before a folder is made.
+    Diverged
+        Where nothing can learn any more. The folder then holds the last good epoch.
+    """
+    data, spec, settings = prepare(config)
+    weights = Weights.draw(
+        spec, config.seed, symmetric=settings.rule.symmetric, connectivity=config.connectivity, dtype=config.dtype
+    )
+    engine = open_engine(config.engine, spec, weights, settings)
+    folder = RunFolder.create(unused_folder(spec, config) if out is None else out)
+    folder.write(ENVIRONMENT, describe_environment(engine.device, data))
+    folder.write_epoch([], weights)
+    folder.write_config(config)  # last: a folder with a config can be resumed
+    return _train(config, folder, data, engine, [], progress)
+
+
+def resume(path: str | Path, changes: Mapping[str, Any], *, spell: str = "{}", progress: bool = True) -> Run:
+    """Go on where a run stopped, to the same bits that it would have reached without stopping.
+
+    Parameters
+    ----------
+    path : path
+        The run's folder.
+    changes : mapping of str to object
+        New values for `sim.config.MAY_CHANGE`: more epochs, another data folder or device.
+    spell : str
+        How the changes are called where they come from, as in `make_config`.
+    progress : bool
+        Whether to show a progress bar on stderr.
+
+    Raises
+    ------
+    BadInput
+        Where there is no run, one of its files is damaged, or `changes` would make it another run.
+    """
+    folder = RunFolder.open(path)
+    config = check_resumed(folder.read_config(), changes, spell)
+    rows, weights = folder.read_epoch()
+    if config.epochs < len(rows):
+        raise BadInput(f"{config.epochs} epochs: the run has done {len(rows)} already; ask for as many, or more")
+    data, spec, settings = prepare(config)
+    engine = open_engine(config.engine, spec, weights, settings)
+    folder.write_config(config)
+    return _train(config, folder, data, engine, rows, progress)
+
+
+def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
+    """Read the data, build the network, and check the rule; `BadInput` for what does not fit."""
+    rule = make_rule(config.rule, config.feedback_rate, config.feedback_decay)
+    parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
+    data = load_data(config.data, config.data_dir)
+    spec = NetworkSpec.parse(config.net, data.image_shape, data.classes, config.gain, config.semantics)
+    return data, spec, Settings(rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during training. The message is one line: what is kept, and how to go on."""
+
+
+def _train(
+    config: TrainConfig, folder: RunFolder, data: Dataset, engine: Engine, rows: list[dict[str, Any]], progress: bool
+) -> Run:
+    """The loop. `rows` are those of the epochs done before, and grow by one an epoch."""
+    train, validation, test = (_stage(engine, part) for part in (data.train, data.validation, data.test))
+    count, size = len(data.train), config.batch_size
+    updates = -(-count // size)  # an epoch's
+    bar = tqdm(
+        total=config.epochs * updates,
+        initial=len(rows) * updates,
+        unit="batch",
+        disable=not progress,
+        mininterval=0.1 if sys.stderr.isatty() else 10,
+        dynamic_ncols=True,
+    )
+    try:
+        for epoch in range(len(rows) + 1, config.epochs + 1):
+            bar.set_description(f"{config.rule} epoch {epoch}/{config.epochs}", refresh=False)
+            order = engine.stage(stream(config.seed, "batches", epoch).permutation(count))
+            wrong: Any = 0
+            seconds, began = 0.0, time.perf_counter()
+            for update in range(updates):
+                step = (epoch - 1) * updates + update
+                batch = order[update * size : (update + 1) * size]
+                images = train.images[batch]
+                wrong = wrong + engine.learn(images, train.labels[batch], step)
+                if step % HEALTH_EVERY == 0 or update == updates - 1:
+                    wrong = int(wrong)  # waits for the device, so that the clock counts finished work
+                    seconds += time.perf_counter() - began
+                    check_health(engine.saturation(images), engine.settings)
+                    began = time.perf_counter()
+                bar.update()
+            weights = engine.weights()
+            correlations, angles = alignment(engine.spec, weights)
+            row = {
+                "epoch": epoch,
+                "train_error": wrong / count,  # while learning, with dropout on, as the paper's code reports it
+                "validation_error": error_rate(engine, validation),
+                "test_error": error_rate(engine, test),
+                "images_per_second": count / seconds,
+                "alignment": correlations,
+                "alignment_angle": angles,
+            }
+            folder.write_epoch([*rows, row], weights)
+            rows.append(row)
+            bar.set_postfix_str(summary(row))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; {len(rows)} of {config.epochs} epochs are kept; "
+            f"go on with: hebb train --resume {folder.path}"
+        ) from None
+    finally:
+        bar.close()
+        if rows:
+            save_run_figures(folder, rows, engine.spec, title=f"{config.rule} on {data.name}, seed {config.seed}")
+    return Run(folder.path, config, rows, engine.spec, engine)
+
+
+def summary(row: dict[str, Any]) -> str:
+    """One row of the metrics in a few words."""
+    return (
+        f"errors: training {row['train_error']:.3f} validation {row['validation_error']:.3f} "
+        f"test {row['test_error']:.3f}, {row['images_per_second']:,.0f} images/s"
+    )
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """A part of the data on the engine's device."""
+
+    images: Any
+    labels: Any
+    count: int
+
+
+def _stage(engine: Engine, part: Split) -> _Staged:
+    return _Staged(engine.stage(part.images), engine.stage(part.labels), len(part))
+
+
+def error_rate(engine: Engine, part: _Staged) -> float:
+    """The fraction of images whose largest output is not the class, nothing dropped."""
+    return int((engine.outputs(part.images).argmax(1) != part.labels).sum()) / part.count
