@@ -125,8 +125,8 @@ class OutputError:
 class FeedbackShutdown:
     """The feedback-shutdown circuit: u and v stop the feedback δ of a saturated unit, equation (3).
 
-    τ p' = -p + h, x = σ(p), u = 1[x >= 1], v = -1[x <= -1], δ̃(t) = σ_δ(δ - 2 K u(t - D) + 2 K v(t - D)). The leak sits on
-    the membrane potential p: an x that relaxed toward clip(h) would reach 1 never, and u would stay silent.
+    τ p' = -p + h, x = σ(p), u = 1[x >= 1], v = -1[x <= -1], δ̃(t) = σ_δ(δ - 2 K u(t - D) + 2 K v(t - D)). The leak
+    sits on the membrane potential p: an x that relaxed toward clip(h) would reach 1 never, and u would stay silent.
 
     Attributes
     ----------

@@ -1,7 +1,8 @@
 """The transfer functions of Appendix 1, each defined once for NumPy, Numba and Brian2.
 
-A function here is a single ``return`` of arithmetic and comparisons. NumPy runs it on arrays as it stands, Numba compiles
-it, and `brian_expression` turns its source into the text of a Brian2 equation, so the three cannot drift apart.
+A function here is a single ``return`` of arithmetic and comparisons. NumPy runs it on arrays as it stands, Numba
+compiles it, and `brian_expression` turns its source into the text of a Brian2 equation, so the three
+cannot drift apart.
 """
 
 import ast
@@ -27,8 +28,8 @@ def drive(h, s, tc, M):
 def sigma_delta(H, M, S, mu, epsilon):
     """σ_δ(H): five levels, -mu - epsilon, -mu, 0, 1 and 1 + epsilon (figure 13, left).
 
-    The definition assigns H = M to both 1 and 0, and H = -M to both 0 and -mu. Here both belong to the plateau, which is
-    what a unit with |h| < M needs when h + 2 M rounds to M.
+    The definition assigns H = M to both 1 and 0, and H = -M to both 0 and -mu. Here both belong to the plateau, which
+    is what a unit with |h| < M needs when h + 2 M rounds to M.
     """
     return 1.0 * (H >= M) + epsilon * (H > 2.0 * M + S) - mu * (H <= -M) - epsilon * (H < -2.0 * M - S)
 
