@@ -1,6 +1,6 @@
 """The exact solution of the output-error circuit: every unit from one threshold crossing to the next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -110,10 +110,13 @@ class Solution:
             raise CircuitError(f"times to sample: use ascending times from 0 to {self.measures.duration:g} s")
         delta, tc = (np.empty((at.size, self.tau.size)) for _ in range(2))
         kernels.sample_units(self.offsets, self.time, self.delta, self.target, self.tc, self.tau, at, delta, tc)
+        h, s = self.h[0], self.s[0]
         if self.switches.size:
             segment = np.searchsorted(self.switches, at, side="right")
-            return Trace(self.parameters, self.h[segment], self.s[segment], at, delta, tc, self.events)
-        return Trace(self.parameters, self.h[0], self.s[0], at, delta, tc, self.events)
+            h, s = self.h[segment], self.s[segment]
+        # A trace has one delay; it says whether there is any.
+        parameters = replace(self.parameters, delay=float(self.delay.max(initial=0.0)))
+        return Trace(parameters, h, s, at, delta, tc, self.events)
 
 
 def solve(
