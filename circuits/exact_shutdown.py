@@ -100,7 +100,8 @@ def solve_shutdown(
     """Solve the circuit of every unit from p = 0.
 
     After a settling time T a unit with |h| > 1 still counts as unsaturated while |h| (1 - e^{-T/τ}) < 1: those
-    misjudged are exactly the units with 1 < |h| < 1/(1 - e^{-T/τ}), and besides those with |h| = 1, which never get there.
+    misjudged are exactly the units with 1 < |h| < 1/(1 - e^{-T/τ}), and besides those with |h| = 1, which get there
+    never.
 
     Parameters
     ----------
