@@ -43,6 +43,16 @@ def _until_crossing(level, delta, target, upper, lower, tau):
 
 
 @numba.njit(cache=True, nogil=True)
+def _targets(h, s, M, S, mu, epsilon):
+    """What δ relaxes toward with tc = -1, 0 and 1."""
+    return (
+        _sigma_delta(_drive(h, s, -1.0, M), M, S, mu, epsilon),
+        _sigma_delta(_drive(h, s, 0.0, M), M, S, mu, epsilon),
+        _sigma_delta(_drive(h, s, 1.0, M), M, S, mu, epsilon),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
 def _slides(threshold, below, above):
     """Whether δ is driven back to `threshold` from both sides (Filippov's condition), given the targets there."""
     return below > threshold and above < threshold
@@ -91,7 +101,11 @@ def follow_unit(
     # The control's level before the start is 0; what noise makes of it at once is a first crossing.
     level = 0.0
     tc = 0.0
-    target = _sigma_delta(_drive(h[0, unit], s[0, unit], tc, M), M, S, mu, epsilon)
+    below, middle, above = _targets(h[0, unit], s[0, unit], M, S, mu, epsilon)
+    target = middle
+    # A change under way arrives one delay after it set out: where nothing happens in between, δ decays by this.
+    decay = np.exp(-delay / tau)
+    fresh = False
     head = 0
     waiting = 0
     sliding = False
@@ -135,8 +149,11 @@ def follow_unit(
         before = delta
         if kind == CROSSING:
             delta = threshold  # exactly, so that neither side of the threshold is left by rounding
+        elif kind == ARRIVAL and fresh:
+            delta = target + (delta - target) * decay
         elif not sliding and elapsed > 0:
             delta = target + (delta - target) * np.exp(-elapsed / tau)
+        fresh = False
         area += target * elapsed + tau * (before - delta) if not sliding else delta * elapsed
         time = event_time
         if window:
@@ -167,6 +184,7 @@ def follow_unit(
             kind = CROSSING
         elif kind == INPUT:
             segment += 1
+            below, middle, above = _targets(h[segment, unit], s[segment, unit], M, S, mu, epsilon)
             if sliding:
                 # δ is on the threshold, where σ_t is 0; whether it goes on sliding follows from the new targets.
                 sliding = False
@@ -197,8 +215,8 @@ def follow_unit(
             if delay == 0.0:
                 beyond = new_level if new_level != 0.0 else level
                 edge = upper if beyond > 0 else lower
-                inner = _sigma_delta(_drive(h[segment, unit], s[segment, unit], 0.0, M), M, S, mu, epsilon)
-                outer = _sigma_delta(_drive(h[segment, unit], s[segment, unit], beyond, M), M, S, mu, epsilon)
+                inner = middle
+                outer = above if beyond > 0 else below
                 tc = new_level
                 if beyond != 0.0 and delta == edge:
                     if beyond > 0:
@@ -218,11 +236,12 @@ def follow_unit(
                 last = (head + waiting) % IN_FLIGHT
                 ring_time[last] = time + delay
                 ring_level[last] = level
+                fresh = waiting == 0
                 waiting += 1
         if sliding:
             target = delta
         else:
-            target = _sigma_delta(_drive(h[segment, unit], s[segment, unit], tc, M), M, S, mu, epsilon)
+            target = middle if tc == 0.0 else (above if tc > 0 else below)
         if record:
             where = start + count
             times[where], kinds[where] = time, kind
