@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import brian2
 import numpy as np
@@ -79,9 +79,9 @@ class InputVariable:
             values = np.asarray(given.values)
             self.values = values[:, np.newaxis] if values.ndim == 1 else values
             self.units = values.shape[1] if values.ndim == 2 else None
-            self.equation = f"{name} = {name}_input(t{', i' if values.ndim == 2 else ''}) : 1"
+            self.equation = f"{name} = {name}_input(t{', i' if values.ndim == 2 else ''}) : 1 (constant over dt)"
         elif isinstance(given, str):
-            self.equation = f"{name} = {given} : 1"
+            self.equation = f"{name} = {given} : 1 (constant over dt)"
         elif type(given).__name__ == "LinkedVariable":
             self.equation = f"{name} : 1 (linked)"
             # A group of one unit drives all; with an index of the user's own the group does not tell how many.
@@ -138,7 +138,7 @@ def times(given: Any, default: float, what: str) -> brian2.Quantity:
         If it is not a time.
     """
     plain = np.asarray(default if given is None else seconds(given, what), dtype=float)
-    return brian2.Quantity(plain, dim=brian2.get_dimensions(brian2.second))
+    return cast(brian2.Quantity, brian2.Quantity(plain, dim=brian2.get_dimensions(brian2.second)))
 
 
 def lengths(**quantities: brian2.Quantity) -> dict[str, int | None]:

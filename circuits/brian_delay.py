@@ -114,24 +114,21 @@ class LevelSignal:
 
 def ring_buffer(
     source: brian2.NeuronGroup,
-    variable: str,
-    function: Callable[[np.ndarray], np.ndarray],
+    level: Callable[[brian2.NeuronGroup], np.ndarray],
     target: brian2.NeuronGroup,
     name: str,
     delay: brian2.Quantity,
     operation_name: str,
     dt: brian2.Quantity | None = None,
 ) -> brian2.NetworkOperation:
-    """Write ``function(variable of source)`` into a variable of `target`, one delay later.
+    """Write ``level(source)`` into a variable of `target`, one delay later.
 
     Parameters
     ----------
     source, target : brian2.NeuronGroup
         Of the same size.
-    variable : str
-        Of `source`, remembered as it is.
-    function : callable
-        From the past values, (units,), to what the target receives, (units,).
+    level : callable
+        From `source` to what the target is to receive, (units,). Asked at the end of each step.
     name : str
         The variable of `target`.
     delay : brian2.Quantity
@@ -156,9 +153,9 @@ def ring_buffer(
                 steps=steps, past=np.zeros((steps.max() + 1, len(source))), row=0, units=np.arange(len(source))
             )
         past = record["past"]
-        past[record["row"]] = getattr(source, f"{variable}_")[:]
+        past[record["row"]] = level(source)
         then = (record["row"] - record["steps"]) % len(past)
-        getattr(target, f"{name}_")[:] = function(past[then, record["units"]])
+        getattr(target, f"{name}_")[:] = past[then, record["units"]]
         record["row"] = (record["row"] + 1) % len(past)
 
     return brian2.NetworkOperation(shift, dt=dt, when="synapses", name=operation_name)

@@ -26,12 +26,12 @@ from circuits.waveform import Trace
 
 CONTROL = LevelSignal(
     name="tc",
-    expression=f"({brian_expression(sigma_t, delta='delta', upper='t_upper', lower='t_lower')})",
+    expression=f"({brian_expression(sigma_t, delta='delta + noise', upper='t_upper', lower='t_lower')})",
     levels=(-1, 0, 1),
 )
 
 # Held over a time step, the level makes the equation linear, and exponential Euler exact within the step. It computes
-# level + (delta - level) exp(-dt / tau), which no rounding takes beyond the level: the paper's thresholds are such levels.
+# level + (delta - level) exp(-dt / tau), which no rounding takes beyond the level: some levels are thresholds of σ_t.
 EQUATIONS = f"""
 ddelta/dt = (level - delta) / tau : 1
 level = {brian_expression(sigma_delta)} : 1 (constant over dt)
@@ -43,6 +43,7 @@ DELAYED = "tc : 1"
 UNDELAYED = f"""
 tc = {CONTROL.expression} : 1
 delta : 1 (linked)
+noise : 1 (linked)
 """
 
 
@@ -59,6 +60,9 @@ class OutputErrorCircuit(BrianCircuit):
     parameters : OutputError
     tau, delay : brian2.Quantity, optional
         τ and D where they differ from those of `parameters`, e.g. ``10*ms``; one for all, or one per unit.
+    noise : as `h`
+        Added to δ where the control unit receives it. Draw it beforehand, as `circuits.exact_noise.Noise.samples` does
+        for a `TimedArray`: then the exact solution can have the same.
     coupling : {"events", "buffer", "undelayed"}, optional
         How δ reaches tc. ``"events"``, the default: each change of level is an event that arrives D later.
         ``"buffer"``: a record of δ, read D later; the same result, slower, for runtime mode only. ``"undelayed"``, the
@@ -117,6 +121,7 @@ class OutputErrorCircuit(BrianCircuit):
         *,
         tau: Any = None,
         delay: Any = None,
+        noise: Input = 0.0,
         coupling: str | None = None,
         units: int | None = None,
         dt: brian2.Quantity | None = None,
@@ -127,7 +132,9 @@ class OutputErrorCircuit(BrianCircuit):
     ):
         p = parameters or OutputError()
         self.unchecked = unchecked
-        inputs = self._inputs = {"h": InputVariable("h", h), "s": InputVariable("s", s)}
+        inputs = self._inputs = {
+            name: InputVariable(name, given) for name, given in (("h", h), ("s", s), ("noise", noise))
+        }
         self.tau, self.delay = times(tau, p.tau, "tau"), times(delay, p.delay, "delay")
         p = self.parameters = own_times(p, self.tau, self.delay)
         sizes = {variable.name: variable.units for variable in inputs.values()}
@@ -165,14 +172,12 @@ class OutputErrorCircuit(BrianCircuit):
         else:
             CONTROL.remember(error)
         if self.coupling == "buffer":
-            objects["to_control"] = ring_buffer(
-                error, "delta", self._sigma_t, control, "tc", self.delay, to_control, dt
-            )
+            objects["to_control"] = ring_buffer(error, self._level_now, control, "tc", self.delay, to_control, dt)
         if self.coupling == "undelayed":
-            control.delta = brian2.linked_var(error, "delta")
+            control.delta, control.noise = brian2.linked_var(error, "delta"), brian2.linked_var(error, "noise")
         if record is not False:
             objects["trace"] = brian2.StateMonitor(
-                error, ["delta", "tc", *inputs], record=record, dt=dt, name=f"{prefix}_trace"
+                error, ["delta", "tc", "h", "s"], record=record, dt=dt, name=f"{prefix}_trace"
             )
             for event in CONTROL.events:
                 objects[event] = brian2.EventMonitor(error, event, name=f"{prefix}_{event}")
@@ -185,8 +190,8 @@ class OutputErrorCircuit(BrianCircuit):
         numbers = {name: getattr(p, name) for name in ("M", "S", "mu", "epsilon", "t_upper", "t_lower")}
         return own | inputs | numbers
 
-    def _sigma_t(self, delta: np.ndarray) -> np.ndarray:
-        return sigma_t(delta, self.parameters.t_upper, self.parameters.t_lower)
+    def _level_now(self, error: brian2.NeuronGroup) -> np.ndarray:
+        return sigma_t(error.delta_[:] + error.noise_[:], self.parameters.t_upper, self.parameters.t_lower)
 
     def trace(self) -> Trace:
         """What the monitors have recorded.

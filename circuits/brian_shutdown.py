@@ -27,10 +27,9 @@ UPPER = LevelSignal(name="u", expression=brian_expression(u), levels=(0, 1))
 LOWER = LevelSignal(name="v", expression=brian_expression(v), levels=(-1, 0))
 SIGNALS = (UPPER, LOWER)
 
-# Held over a time step, the input makes the equation linear, and exponential Euler exact within the step.
+# h is held over a time step, which makes the equation linear, and exponential Euler exact within the step.
 EQUATIONS = f"""
-dp/dt = (drive - p) / tau : 1
-drive = h : 1 (constant over dt)
+dp/dt = (h - p) / tau : 1
 x = {brian_expression(saturate, h="p")} : 1
 delta_tilde = {brian_expression(shut_off, z=brian_expression(inhibited))} : 1
 tau : second (constant)
@@ -153,12 +152,10 @@ class FeedbackShutdownCircuit(BrianCircuit):
             signal.remember(unit)
             if self.coupling == "buffer":
 
-                def of_potential(p: np.ndarray, function=function) -> np.ndarray:
-                    return function(saturate(p))
+                def level_now(unit: brian2.NeuronGroup, function=function) -> np.ndarray:
+                    return function(saturate(unit.p_[:]))
 
-                objects[key] = ring_buffer(
-                    unit, "p", of_potential, control, signal.name, self.delay, f"{prefix}_{key}", dt
-                )
+                objects[key] = ring_buffer(unit, level_now, control, signal.name, self.delay, f"{prefix}_{key}", dt)
         if record is not False:
             variables = ["x", "delta_tilde", "u_sent", "v_sent", *inputs]
             objects["trace"] = brian2.StateMonitor(unit, variables, record=record, dt=dt, name=f"{prefix}_trace")

@@ -22,6 +22,12 @@ def simulate(*args, duration=300 * ms, others=(), **kwargs):
     return circuit.trace()
 
 
+def events_of(trace):
+    """The events of a Brian2 trace, which has them."""
+    assert trace.events is not None
+    return trace.events
+
+
 def settled(trace):
     """δ over the last 120 ms, more than one period of 78 ms."""
     return trace.delta[trace.times > trace.times[-1] - 0.12]
@@ -48,16 +54,18 @@ def test_four_cases_of_appendix_1(mu):
 def test_output_exactly_at_the_margin_is_still_updated():
     trace = simulate([1, -1], [1, -1], PARAMETERS)
     np.testing.assert_allclose(trace.delta[-1], [1, -0.5], atol=1e-7)
-    assert len(trace.events.unit) == 0
+    assert len(events_of(trace).unit) == 0
 
 
 def test_plateau_of_any_mu_never_passes_its_own_threshold():
     # The paper's threshold is the plateau itself: one rounding beyond it would silence a unit that is not yet correct.
-    for mu in np.random.default_rng(0).uniform(0.01, 1, 8):
-        trace = simulate([0.5, -0.5], [1, -1], OutputError(mu=mu), tau=[9, 3] * ms, duration=450 * ms)
-        assert len(trace.events.unit) == 0
+    rng = np.random.default_rng(0)
+    s, tau = np.repeat([1, -1], 200), rng.uniform(0.5, 9, 400)
+    for mu in rng.uniform(0.01, 1, 3):
+        trace = simulate(0.5 * s, s, OutputError(mu=mu), tau=tau * ms, record=range(400), duration=400 * ms)
+        assert len(events_of(trace).unit) == 0
         # An approach by a factor 1 - dt / tau stops where a step is below half a rounding: tau / dt = 90 of them away.
-        np.testing.assert_allclose(trace.delta[-1], [1, -mu], rtol=90 * 2.3e-16)
+        np.testing.assert_allclose(trace.delta[-1], np.where(s > 0, 1, -mu), rtol=90 * 2.3e-16)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_events_equal_the_ring_buffer(delay):
     # The same arithmetic in the same order: equal to the last bit.
     np.testing.assert_array_equal(events.delta, buffer.delta)
     np.testing.assert_array_equal(events.tc, buffer.tc)
-    for one, other in zip(events.events, buffer.events, strict=True):
+    for one, other in zip(events_of(events), events_of(buffer), strict=True):
         np.testing.assert_array_equal(one, other)
     assert np.abs(events.tc).max() == 1
 
@@ -88,7 +96,7 @@ def test_tc_is_the_level_of_delta_one_delay_before():
 
 def test_events_of_the_trace_are_the_changes_of_level():
     trace = simulate(H, SUPERVISION, PARAMETERS)
-    first = trace.events.of(0)
+    first = events_of(trace).of(0)
     arrivals = first.kind == ARRIVAL
     changed = np.flatnonzero(np.diff(trace.tc[:, 0])) + 1
     np.testing.assert_allclose(first.time[arrivals], trace.times[changed], rtol=1e-12)
@@ -110,6 +118,20 @@ def test_midpoint_thresholds_keep_the_four_cases():
     low, high = settled(trace).min(axis=0), settled(trace).max(axis=0)
     assert low[0] < 0.06 and high[2] > -0.06
     np.testing.assert_allclose(settled(trace)[:, [1, 3]], [[1, -0.5]] * len(settled(trace)), atol=1e-7)
+
+
+def test_noise_silences_a_unit_at_the_papers_thresholds_but_not_at_the_midpoints():
+    draws = 0.005 * np.random.default_rng(3).standard_normal((300, 2))
+    noise = brian2.TimedArray(draws, dt=ms)
+    paper, midpoint = (
+        simulate([0.5, -0.5], [1, -1], OutputError(t_threshold=threshold), noise=noise)
+        for threshold in ("paper", "midpoint")
+    )
+    # A loss of a third of the plateau is some sixty times the noise.
+    assert settled(paper)[:, 0].min() < 0.67 and settled(paper)[:, 1].max() > -0.5 * 0.67
+    np.testing.assert_allclose(settled(midpoint), [[1, -0.5]] * len(settled(midpoint)), atol=1e-7)
+    buffer = simulate([0.5, -0.5], [1, -1], noise=noise, coupling="buffer")
+    np.testing.assert_array_equal(buffer.delta, paper.delta)
 
 
 def test_supervision_and_input_in_time():
@@ -153,7 +175,7 @@ def test_linked_input_and_two_circuits_in_one_network():
 def test_recording_some_units_keeps_their_events():
     everything, some = (simulate(H, SUPERVISION, PARAMETERS, record=record) for record in (True, [0, 2]))
     np.testing.assert_array_equal(some.delta, everything.delta[:, [0, 2]])
-    np.testing.assert_array_equal(some.events.of(1).time, everything.events.of(2).time)
+    np.testing.assert_array_equal(events_of(some).of(1).time, events_of(everything).of(2).time)
     nothing = OutputErrorCircuit(H, SUPERVISION, record=False)
     with pytest.raises(CircuitError, match="record=True"):
         nothing.trace()
