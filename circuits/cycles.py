@@ -15,7 +15,16 @@ from circuits.waveform import CROSSING, SLIDING, Trace
 if TYPE_CHECKING:  # importing it would load the compiler
     from circuits.exact import Solution
 
-__all__ = ["STATES", "ClosedForm", "Cycles", "MeanReadoutWarning", "analyse", "limit_cycle", "value_at_phase"]
+__all__ = [
+    "STATES",
+    "ClosedForm",
+    "Cycles",
+    "MeanReadoutWarning",
+    "analyse",
+    "limit_cycle",
+    "nearest_zero",
+    "value_at_phase",
+]
 
 STATES = ("settled", "oscillating", "sliding")
 _SETTLED, _OSCILLATING, _SLIDING = range(3)
@@ -67,8 +76,7 @@ class Cycles:
     @property
     def nearest_zero(self) -> np.ndarray:
         """The read-out that Appendix 1 suggests: the value of δ nearest 0 over a cycle; without cycles the last."""
-        nearest = np.where(self.low > 0, self.low, np.where(self.high < 0, self.high, 0.0))
-        return np.where(self.state == "oscillating", nearest, self.last)
+        return nearest_zero(self.low, self.high, self.last, self.state == "oscillating")
 
     def time_mean(self) -> np.ndarray:
         """The time mean of δ as a read-out. Of a unit that should be silent it is about (1 + epsilon)/2, not 0.
@@ -87,6 +95,11 @@ class Cycles:
                 stacklevel=2,
             )
         return self.mean
+
+
+def nearest_zero(low: np.ndarray, high: np.ndarray, last: np.ndarray, oscillates: np.ndarray) -> np.ndarray:
+    """The value nearest 0 between the extremes of what oscillates, and the last value of what does not; (units,)."""
+    return np.where(oscillates, np.where(low > 0, low, np.where(high < 0, high, 0.0)), last)
 
 
 def analyse(source: "Trace | Solution", since: float | None = None, tolerance: float = 1e-3) -> Cycles:

@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from circuits import exact_kernels as kernels
+from circuits.cycles import STATES, nearest_zero
 from circuits.errors import CircuitError, OutOfBounds
 from circuits.exact_inputs import per_unit, positive, segments, share, thread_count
 from circuits.exact_noise import Noise
 from circuits.parameters import OutputError
 from circuits.waveform import Events, Trace
-
-STATES = ("settled", "oscillating", "sliding")
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Measures:
     since, duration : float
         Begin and end of what is measured, seconds.
     state : numpy.ndarray of int
-        Indices into `STATES`. Settled: no crossing happened, and without noise none lies ahead.
+        Indices into `circuits.cycles.STATES`. Settled: no crossing happened, and without noise none lies ahead.
     low, high, last : numpy.ndarray
         Extremes of δ, and δ at the end.
     period : numpy.ndarray
@@ -50,8 +49,7 @@ class Measures:
     @property
     def nearest_zero(self) -> np.ndarray:
         """The value of δ nearest 0: over the whole of what is measured for a unit that oscillates, else at the end."""
-        nearest = np.where(self.low > 0, self.low, np.where(self.high < 0, self.high, 0.0))
-        return np.where(self.state == STATES.index("oscillating"), nearest, self.last)
+        return nearest_zero(self.low, self.high, self.last, self.state == STATES.index("oscillating"))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from circuits import transfer
+from circuits.cycles import STATES
 from circuits.errors import CircuitError, OutOfBounds
-from circuits.exact import STATES, measure, solve
+from circuits.exact import measure, solve
 from circuits.exact_noise import Noise
 from circuits.parameters import OutputError
 from circuits.waveform import CROSSING, SLIDING
