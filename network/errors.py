@@ -18,4 +18,4 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
 def unknown(what: str, word: str, options: Iterable[str]) -> BadInput:
     """The error for a name that is not one of `options`."""
     options = list(options)
-    return BadInput(f"{what} '{word}': expected one of {', '.join(options)}{did_you_mean(word, options)}")
+    return BadInput(f"{what} {word!r}: expected one of {', '.join(options)}{did_you_mean(word, options)}")

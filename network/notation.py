@@ -105,4 +105,5 @@ def _parse_layer(token: str, start: int) -> Layer:
 
 
 def _mistake(start: int, token: str, what: str) -> BadInput:
-    return BadInput(f"network notation, character {start}, '{token}': {what}")
+    shown = token if len(token) <= 40 else token[:37] + "..."
+    return BadInput(f"network notation, character {start}, {shown!r}: {what}")

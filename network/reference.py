@@ -101,13 +101,14 @@ def present(
                 # state. Both pathways between the two see the same pair of activities (section 3.1).
                 increment = eta / len(images) * hebbian(layer, delta, x[source])
                 dW = _masked(increment, weights.mask_W, i) - rule.feedback_decay * weights.W[i]
-                R = weights.W.get(i) if rule.symmetric else weights.R.get(i)
-                if i in weights.R and not rule.symmetric:
-                    dR = _masked(rule.feedback_rate * increment, weights.mask_R, i) - rule.feedback_decay * R
-                    trace.dR[i] = dR
-                    R = R + dR if order == "after_update" else R
                 trace.h[i], trace.x[i], trace.delta[i], trace.dW[i] = h[i], x[node.name], delta, dW
+                if not rule.symmetric and i in weights.R:
+                    dR = _masked(rule.feedback_rate * increment, weights.mask_R, i)
+                    trace.dR[i] = dR - rule.feedback_decay * weights.R[i]
                 if source in spec.learns_below:  # then delta travels on through R (Remark 1)
+                    R = weights.W[i] if rule.symmetric else weights.R[i]
+                    if order == "after_update":
+                        R = R + trace.dR[i]
                     send(source, feedback_to_source(layer, R, delta, node.source_shapes[0]))
     return trace
 

@@ -21,10 +21,11 @@ def input_of_units(layer: Weighted, W: np.ndarray, x: np.ndarray) -> np.ndarray:
     if not isinstance(layer, Conv):
         return x.reshape(len(x), -1) @ W.T
     pair = "ohwc,nchw->nohw" if isinstance(layer, Local) else "oc,nchw->nohw"
+    h = np.zeros((len(x), layer.filters, *x.shape[2:]))
     padded = _pad(layer, x)
-    return sum(
-        np.einsum(pair, W[..., a, b], padded[window], optimize=True) for a, b, window in _offsets(layer, x.shape)
-    )
+    for a, b, window in _offsets(layer, x.shape):
+        h += np.einsum(pair, W[..., a, b], padded[window], optimize=True)
+    return h
 
 
 def feedback_to_source(layer: Weighted, R: np.ndarray, delta: np.ndarray, source: tuple[int, ...]) -> np.ndarray:

@@ -42,6 +42,11 @@ class Settings:
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or ``"auto"``: a GPU where there is one.
     seed : int
         Of the dropout masks.
+
+    Raises
+    ------
+    BadInput
+        For an unknown dtype or order, or a number out of range.
     """
 
     rule: Rule
@@ -51,6 +56,15 @@ class Settings:
     dtype: str = "float32"
     device: str = "auto"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise unknown("dtype", self.dtype, DTYPES)
+        effective_order(self.rule, self.order)
+        if not 0 < self.eta < float("inf"):
+            raise BadInput(f"eta {self.eta:g}: expected a positive time step; the paper's is 0.1")
+        if self.mu is not None and not 0 <= self.mu < float("inf"):
+            raise BadInput(f"mu {self.mu:g}: expected 0 or more; 1/(classes - 1) where left out")
 
 
 class Engine(Protocol):
@@ -102,20 +116,11 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
     Raises
     ------
     BadInput
-        For an unknown engine, dtype, order or device, settings out of range, weights that do not fit, or a missing
-        package, with the command that installs it.
+        For an unknown engine or device, weights that do not fit, or a missing package, with the command that installs
+        it.
     """
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
-    if settings.dtype not in DTYPES:
-        raise unknown("dtype", settings.dtype, DTYPES)
-    effective_order(settings.rule, settings.order)
-    if not 0 < settings.eta < float("inf"):
-        raise BadInput(f"eta {settings.eta:g}: expected a positive time step; the paper's is 0.1")
-    if settings.mu is not None and not 0 <= settings.mu < float("inf"):
-        raise BadInput(
-            f"mu {settings.mu:g}: expected 0 or more; 1/(classes - 1) = {1 / (spec.classes - 1):g} if left out"
-        )
     weights.check(spec, symmetric=settings.rule.symmetric)
     module, engine, package, install = ENGINES[name]
     try:

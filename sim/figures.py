@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from network.spec import NetworkSpec
-from sim.run_folder import RunFolder
+from sim.run_folder import FIGURES, RunFolder
 
 
 def new_axes(width: float = 5.0, height: float = 3.4) -> Axes:
@@ -21,7 +21,8 @@ def new_axes(width: float = 5.0, height: float = 3.4) -> Axes:
 
 def svg_of(ax: Axes) -> bytes:
     """The figure that `ax` is on, as SVG, the same bytes each time."""
-    figure = ax.figure
+    figure = ax.get_figure(root=True)
+    assert figure is not None
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
@@ -73,6 +74,6 @@ def plot_alignment(rows: Sequence[dict[str, Any]], spec: NetworkSpec, ax: Axes |
 
 def save_run_figures(folder: RunFolder, rows: Sequence[dict[str, Any]], spec: NetworkSpec, title: str) -> None:
     """Write ``errors.svg`` and ``alignment.svg`` into a run's folder."""
-    for name, ax in (("errors", plot_errors(rows)), ("alignment", plot_alignment(rows, spec))):
+    for name, ax in zip(FIGURES, (plot_errors(rows), plot_alignment(rows, spec)), strict=True):
         ax.set_title(title)
-        folder.write(f"{name}.svg", svg_of(ax))
+        folder.write(name, svg_of(ax))

@@ -28,6 +28,7 @@ from network.weights import Weights
 from sim.config import TrainConfig, config_text, make_config, read_config
 
 CONFIG, METRICS, WEIGHTS, ENVIRONMENT = "config.toml", "metrics.jsonl", "weights.safetensors", "environment.txt"
+FIGURES = ("errors.svg", "alignment.svg")
 _GROUPS = ("W", "R", "mask_W", "mask_R")
 
 
@@ -137,6 +138,14 @@ def read_weights(path: Path) -> tuple[Weights, int]:
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise BadInput(f"{path}: damaged, or not the weights of a run ({error})") from None
     return Weights(**groups), epoch
+
+
+def discard(path: Path) -> None:
+    """Remove the files that a run writes, and the folder if nothing else is in it."""
+    for name in (CONFIG, METRICS, WEIGHTS, ENVIRONMENT, *FIGURES):
+        (path / name).unlink(missing_ok=True)
+    if not any(path.iterdir()):
+        path.rmdir()
 
 
 def unused_folder(spec: NetworkSpec, config: TrainConfig) -> Path:

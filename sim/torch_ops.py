@@ -7,6 +7,7 @@ functions run on the tensors' own device and in their own precision.
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.grad import conv2d_weight
 
 from network.layers import Conv, Local, Pool, Weighted
 
@@ -37,7 +38,7 @@ def hebbian(layer: Weighted, delta: Tensor, x: Tensor, shape: tuple[int, ...]) -
     if isinstance(layer, Local):
         return torch.einsum("nohw,nqhw->ohwq", delta, _patches(layer, x)).reshape(shape)
     if isinstance(layer, Conv):
-        return torch.nn.grad.conv2d_weight(_pad(layer, x), shape, delta, padding=_own_padding(layer))
+    XX
     return delta.T @ x.flatten(1)
 
 

@@ -36,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def run_command(name: str, argv: list[str], **defaults: str) -> int:
     """Run one command, turning what users can act on into one line on stderr and an exit code."""
+    # Threads that wait by spinning take the cores from those that compute: where two cores were shared with another
+    # job, a small network trained 15 times faster with this. It must be set before OpenMP starts.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS)

@@ -42,10 +42,10 @@ def run(args: argparse.Namespace) -> int:
     rule = make_rule(args.rule, args.feedback_rate, args.feedback_decay)
     if effective_order(rule, args.order) != args.order:
         note(f"rule '{rule.name}' feeds back through W and always runs before_update")
+    settings = Settings(rule, args.eta, args.mu, args.order, args.dtype, args.device)
     spec, step = read_step(
         args.input, args.net, symmetric=rule.symmetric, gain=args.gain, semantics=args.semantics, classes=args.classes
     )
-    settings = Settings(rule, args.eta, args.mu, args.order, args.dtype, args.device)
     engine = open_engine(args.engine, spec, step.weights.astype(args.dtype), settings)
     trace = engine.present(step.images.astype(args.dtype), step.labels)
     write_trace(args.out, trace)

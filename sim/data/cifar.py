@@ -116,7 +116,7 @@ def read_records(path: Path, file: CifarFile, cifar: Cifar) -> Split:
         )
     data = np.fromfile(path, dtype=np.uint8).reshape(-1, record)
     if file.sha256 and not os.environ.get(UNVERIFIED_VARIABLE):
-        found = hashlib.sha256(data).hexdigest()
+        found = hashlib.sha256(data.data).hexdigest()
         if found != file.sha256:
             raise BadInput(
                 f"{path}: corrupted, its SHA-256 is {found[:12]}..., the official file's {file.sha256[:12]}...; unpack "

@@ -12,7 +12,7 @@ def load_digits() -> Dataset:
     """
     from sklearn.datasets import load_digits as embedded
 
-    bunch = embedded()
-    images = np.rint(bunch["images"] * (255 / 16)).astype(np.uint8)[:, None]
-    train, test = split_off_test(Split(images, bunch["target"].astype(np.int64)))
+    flat, labels = embedded(return_X_y=True)
+    images = np.rint(flat * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    train, test = split_off_test(Split(images, labels.astype(np.int64)))
     return make_dataset("digits", train, test, tuple("0123456789"), "scikit-learn's embedded digits")

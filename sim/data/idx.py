@@ -72,7 +72,7 @@ def load_idx(idx: IdxSet, data_dir: str | None) -> Dataset:
     else:
         folder = found.parent
     paths = [folder / f"{file}.gz" if (folder / f"{file}.gz").exists() else folder / file for file in FILES]
-    train, test = (_pair(*paths[:2], idx), _pair(*paths[2:], idx))
+    train, test = _pair(paths[0], paths[1], idx), _pair(paths[2], paths[3], idx)
     return make_dataset(idx.name, train, test, idx.class_names, str(folder))
 
 
@@ -91,7 +91,8 @@ def read_idx(path: Path) -> np.ndarray:
             head = file.read(4)
             if len(head) < 4 or head[:3] != b"\0\0\x08" or not 1 <= head[3] <= 4:
                 raise BadInput(f"{path}: not an IDX file of unsigned bytes (it starts with {head.hex(' ')})")
-            shape = tuple(int(n) for n in np.frombuffer(file.read(4 * head[3]), dtype=">u4"))
+            sizes = file.read(4 * head[3])
+            shape = tuple(int(n) for n in np.frombuffer(sizes[: len(sizes) // 4 * 4], dtype=">u4"))
             size = prod(shape)
             if len(shape) != head[3] or not 0 < size <= LARGEST:
                 raise BadInput(f"{path}: its header announces {'x'.join(map(str, shape))} bytes; the file is damaged")

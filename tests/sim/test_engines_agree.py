@@ -1,0 +1,149 @@
+"""The torch engine against the reference, on whole networks (claim: they compute the same presentation)."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from network.presets import PRESETS
+from network.rules import ORDERS, RULES, make_rule
+from network.spec import NetworkSpec
+from tests.sim.conftest import engine_of, presentation
+from validation.compare import compare
+from validation.tolerances import TOLERANCES
+
+ALL_LAYERS = "Conv 6 4x4; Avgpool 3; Local 4 2x3; Conv 4 1x1; SUM; Maxpool 2/1; Drop .3; Full 30; Output"
+NETS = {**PRESETS, "all layers": ALL_LAYERS}
+
+
+def agreement(net, rule, *, order="before_update", dtype="float64", **options):
+    spec, weights, images, labels = presentation(net, rule, **options)
+    reference = engine_of("reference", spec, weights, rule, order=order).present(images, labels)
+    found = engine_of("torch", spec, weights, rule, order=order, dtype=dtype).present(images.astype(dtype), labels)
+    return compare(reference, found)
+
+
+@pytest.mark.parametrize("connectivity", [1.0, 0.5])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("net", NETS)
+def test_torch_equals_reference(net, order, rule, connectivity):
+    # Weights three times their initial size, so that units saturate and outputs pass their margins.
+    found = agreement(NETS[net], rule, order=order, connectivity=connectivity, scale=3.0)
+    assert found.within(TOLERANCES["float64"]), found.worst
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("net", NETS)
+def test_torch_equals_reference_with_the_semantics_of_the_code(net, order):
+    found = agreement(NETS[net], "urfb", order=order, semantics="code2018", scale=5.0)
+    assert found.within(TOLERANCES["float64"]), found.worst
+
+
+@pytest.mark.parametrize("net", ["simpnet", "deepnet_s"])
+def test_untied_networks_agree_at_full_size(net):
+    notation = NetworkSpec.parse(net, (3, 32, 32), 10).untied().notation
+    found = agreement(notation, "urfb", images=2, connectivity=0.5, scale=2.0)
+    assert found.within(TOLERANCES["float64"]), found.worst
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("net", NETS)
+def test_float32_stays_near_the_reference(net, rule):
+    found = agreement(NETS[net], rule, dtype="float32", scale=2.0)
+    assert found.within(TOLERANCES["float32"]), found.worst
+
+
+def test_what_agrees_is_not_empty():
+    spec, weights, images, labels = presentation("deepernet", "urfb", scale=3.0)
+    trace = engine_of("torch", spec, weights, "urfb").present(images, labels)
+    for node in spec.weighted:
+        i = node.index
+        assert trace.dW[i].shape == trace.dR[i].shape == node.weight_shape
+        assert trace.h[i].shape == trace.x[i].shape == trace.delta[i].shape == (3, *node.shape)
+        assert np.abs(trace.dW[i]).max() > 0
+    saturated = [np.mean(np.abs(trace.x[node.index]) == 1) for node in spec.weighted if not node.is_output]
+    assert max(saturated) > 0.05
+    assert np.count_nonzero(trace.delta[len(trace.delta)] == 0) > 0
+
+
+def tied_images(rng, shape):
+    """Few grey levels and flat patches: pooling windows full of ties, saturated and not."""
+    return np.repeat(np.repeat(rng.integers(0, 3, (2, 1, shape // 4, shape // 4)) / 2.0, 4, axis=2), 4, axis=3)
+
+
+@pytest.mark.parametrize("semantics", ["paper", "code2018"])
+@pytest.mark.parametrize("pool", ["Maxpool 3", "Maxpool 2/2", "Maxpool 4/3", "Maxpool 3/1", "Maxpool 1/2"])
+def test_pooling_ties_send_feedback_to_the_same_pixels(pool, semantics):
+    # Binary weights make h exact in any order of addition, so ties are ties in both engines.
+    net = f"Conv 3 3x3; {pool}; Conv 2 3x3; {pool}; Output"
+    spec, weights, _, labels = presentation(net, "urfb", shape=(1, 16, 16), images=2, semantics=semantics)
+    for values in (weights.W, weights.R):
+        for i in values:
+            values[i] = np.sign(values[i]) / 4
+    images = tied_images(np.random.default_rng(0), 16)
+    traces = [engine_of(name, spec, weights, "urfb").present(images, labels) for name in ("reference", "torch")]
+    found = compare(*traces)
+    assert all(difference.largest == 0 for difference in found.differences if difference.quantity in "hx")
+    assert found.within(TOLERANCES["float64"]), found.worst  # feedback sent to another pixel would show at order 1
+    assert np.abs(traces[0].delta[1]).max() > 0
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("order", ORDERS)
+def test_learning_with_dropout_agrees(rule, order):
+    net = "Drop .2; Conv 4 3x3; Maxpool 3; Drop .5; Full 20; Drop .3; Output"
+    spec, weights, _, _ = presentation(net, rule, shape=(1, 9, 9))
+    rng = np.random.default_rng(1)
+    images, labels = rng.integers(0, 256, (12, 1, 9, 9), dtype=np.uint8), rng.integers(0, 10, 12)
+    engines = [engine_of(name, spec, weights, rule, order=order, seed=5) for name in ("reference", "torch")]
+    wrong = [[int(e.learn(e.stage(images), e.stage(labels), step)) for step in range(5)] for e in engines]
+    assert wrong[0] == wrong[1]
+    ours, theirs = (engine.weights() for engine in engines)
+    for a, b in ((ours.W, theirs.W), (ours.R, theirs.R)):
+        assert a.keys() == b.keys()
+        for i in a:
+            assert np.abs(a[i] - b[i]).max() <= TOLERANCES["float64"].relative * np.abs(a[i]).max()
+    assert not np.array_equal(ours.W[1], weights.W[1])
+
+
+layers = st.one_of(
+    st.builds("Conv {} {}x{}".format, st.just(3), st.integers(1, 4), st.integers(1, 4)),
+    st.builds("Local {} {}x{}".format, st.just(3), st.integers(1, 3), st.integers(1, 3)),
+    st.builds("Maxpool {}/{}".format, st.integers(1, 4), st.integers(1, 3)),
+    st.builds("Avgpool {}/{}".format, st.integers(1, 4), st.integers(1, 3)),
+    st.just("Drop .5"),
+)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(layers, min_size=1, max_size=4), st.booleans(), st.booleans(), st.sampled_from(sorted(RULES)),
+    st.sampled_from(ORDERS), st.sampled_from([0.5, 1.0]), st.integers(0, 1000),
+)  # fmt: skip
+def test_random_networks_agree(stack, residual, full, rule, order, connectivity, seed):
+    middle = ["Conv 3 3x3", "Conv 3 2x2", "SUM"] if residual else []
+    net = "; ".join([*stack, *middle, *(["Full 8"] if full else []), "Output"])
+    found = agreement(
+        net, rule, order=order, connectivity=connectivity, seed=seed, shape=(2, 9, 7), classes=4, scale=2.0
+    )
+    assert found.within(TOLERANCES["float64"]), (net, found.worst)
+
+
+@pytest.mark.parametrize(("rate", "decay"), [(0.0, 0.0), (0.25, 0.0), (1.0, 0.01), (0.5, 0.1)])
+def test_feedback_rate_and_decay_agree(rate, decay):
+    rule = make_rule("urfb", rate, decay)
+    found = agreement(ALL_LAYERS, rule, order="after_update", connectivity=0.5, scale=2.0)
+    assert found.within(TOLERANCES["float64"]), found.worst
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("net", NETS)
+def test_gpu_equals_reference(net, dtype):
+    spec, weights, images, labels = presentation(NETS[net], "urfb", connectivity=0.5, scale=2.0)
+    reference = engine_of("reference", spec, weights, "urfb").present(images, labels)
+    found = engine_of("torch", spec, weights, "urfb", device="cuda", dtype=dtype).present(images.astype(dtype), labels)
+    assert compare(reference, found).within(TOLERANCES[dtype]), compare(reference, found).worst

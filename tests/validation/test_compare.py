@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from network.errors import BadInput
+from network.trace import StepTrace
+from validation.compare import compare
+from validation.tolerances import TOLERANCES, Tolerance
+
+
+def test_the_worst_difference_is_named():
+    a = StepTrace(h={1: np.array([[1.0, -4.0], [2.0, 0.0]])}, dW={1: np.array([[1.0]]), 2: np.zeros((1, 2))})
+    b = StepTrace(h={1: np.array([[1.0, -4.0], [2.5, 0.0]])}, dW={1: np.array([[1.0]]), 2: np.zeros((1, 2))}, ties=2)
+    found = compare(a, b)
+    assert (found.worst.quantity, found.worst.layer, found.worst.where) == ("h", 1, (1, 0))
+    assert (found.worst.largest, found.worst.relative) == (0.5, 0.125)
+    assert found.ties == 2
+    assert found.within(Tolerance(0.125, "")) and not found.within(Tolerance(0.12, ""))
+    assert "h/1 differs by 0.5" in str(found.worst)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e-300])
+def test_what_should_be_zero_or_finite_and_is_not_counts_as_infinitely_wrong(value):
+    found = compare(StepTrace(x={1: np.zeros(2)}), StepTrace(x={1: np.array([0.0, value])}))
+    assert found.worst.relative == np.inf
+    assert found.worst.where == (1,)
+
+
+def test_shapes_and_emptiness_are_errors():
+    with pytest.raises(BadInput, match=r"x/1 has shape \[2\] in one trace and \[3\]"):
+        compare(StepTrace(x={1: np.zeros(2)}), StepTrace(x={1: np.zeros(3)}))
+    with pytest.raises(BadInput, match="no array in common"):
+        compare(StepTrace(x={1: np.zeros(2)}), StepTrace(x={2: np.zeros(2)}))
+
+
+def test_every_tolerance_has_its_reason():
+    assert all(0 < t.relative < 1e-3 and len(t.reason) > 40 for t in TOLERANCES.values())

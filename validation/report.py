@@ -1,0 +1,52 @@
+"""A report as one HTML file that needs nothing else: figures are inside it."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+
+import jinja2
+from matplotlib.axes import Axes
+
+from sim.environment import versions
+from sim.figures import svg_of
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its caption; `source` holds the whole image as a data URI."""
+
+    source: str
+    caption: str
+
+    @classmethod
+    def of(cls, ax: Axes, caption: str) -> "Picture":
+        return cls("data:image/svg+xml;base64," + base64.b64encode(svg_of(ax)).decode(), caption)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report: paragraphs, a table, figures, commands, each left out where empty."""
+
+    title: str
+    text: Sequence[str] = ()
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    figures: Sequence[Picture] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page: title, introduction, sections."""
+
+    title: str
+    introduction: Sequence[str] = ()
+    sections: Sequence[Section] = field(default_factory=tuple)
+
+    def html(self) -> str:
+        """The page, with everything a reader typed or a run measured escaped."""
+        template = resources.files("validation").joinpath("report.html").read_text(encoding="utf-8")
+        footer = "Made with " + ", ".join(f"{name} {version}" for name, version in versions().items()) + "."
+        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+        return environment.from_string(template).render(**vars(self), footer=footer)
