@@ -20,6 +20,7 @@ __all__ = [
     "ClosedForm",
     "Cycles",
     "MeanReadoutWarning",
+    "WrongPhaseWarning",
     "analyse",
     "limit_cycle",
     "nearest_zero",
@@ -32,6 +33,10 @@ _SETTLED, _OSCILLATING, _SLIDING = range(3)
 
 class MeanReadoutWarning(UserWarning):
     """A time mean was read from units that oscillate: it is not the error of equation (6)."""
+
+
+class WrongPhaseWarning(UserWarning):
+    """δ was read from oscillating units at a phase at which they are not near 0."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def analyse(source: "Trace | Solution", since: float | None = None, tolerance: f
     return _of_solution(source, tolerance)
 
 
-def value_at_phase(source: "Trace | Solution", cycles: Cycles, phase: ArrayLike) -> np.ndarray:
+def value_at_phase(source: "Trace | Solution", cycles: Cycles, phase: ArrayLike, tolerance: float = 0.05) -> np.ndarray:
     """δ of each unit at a phase of its last whole cycle; the last value of a unit without cycles.
 
     Parameters
@@ -134,11 +139,19 @@ def value_at_phase(source: "Trace | Solution", cycles: Cycles, phase: ArrayLike)
     cycles : Cycles
         Of the same source.
     phase : array_like
-        From 0, the crossing of the threshold away from 0, to 1; one for all units or (units,).
+        From 0, the crossing of the threshold away from 0, to 1; one for all units or (units,). Where δ is nearest 0
+        is `ClosedForm.quiet_phase`.
+    tolerance : float
+        How much further from 0 than at its nearest an oscillating unit may be.
 
     Returns
     -------
     numpy.ndarray, (units,)
+
+    Warns
+    -----
+    WrongPhaseWarning
+        If a unit that oscillates, so should be silent, is further from 0: a Hebbian gate open then learns from it.
     """
     begins = cycles.mark - cycles.period
     at = begins + np.broadcast_to(np.asarray(phase, dtype=float), begins.shape) * cycles.period
@@ -152,6 +165,15 @@ def value_at_phase(source: "Trace | Solution", cycles: Cycles, phase: ArrayLike)
             target = source.target[event]
             decay = np.exp(-(at[unit] - source.time[event]) / source.tau[unit])
             value[unit] = target + (source.delta[event] - target) * decay
+    excess = np.where(cycles.state == "oscillating", np.abs(value) - np.abs(cycles.nearest_zero), 0.0)
+    if (excess > tolerance).any():
+        unit = int(excess.argmax())
+        warnings.warn(
+            f"{np.count_nonzero(excess > tolerance)} of {value.size} units oscillate and are not near 0 at this phase:"
+            f" unit {unit} is at {value[unit]:.3g}, and comes to {cycles.nearest_zero[unit]:.3g} at another",
+            WrongPhaseWarning,
+            stacklevel=2,
+        )
     return value
 
 
