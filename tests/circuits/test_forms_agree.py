@@ -1,0 +1,69 @@
+"""One circuit, three forms: the discrete map, Brian2 and the exact solution say the same of every unit."""
+
+import brian2
+import numpy as np
+import pytest
+
+from circuits import discrete
+from circuits.brian import FeedbackShutdownCircuit, OutputErrorCircuit
+from circuits.cycles import analyse
+from circuits.exact import solve
+from circuits.exact_shutdown import solve_shutdown
+from circuits.parameters import FeedbackShutdown, OutputError
+
+# The four cases of Appendix 1, and their margins: h = ±S is still updated.
+H = np.array([0.5, 2.0, 0.5, -2.0, 1.0, -1.0, -3.9, 3.9])
+SUPERVISION = np.array([1, 1, -1, -1, 1, -1, 1, -1])
+DURATION = 0.6
+
+
+def three_forms(parameters):
+    circuit = OutputErrorCircuit(H, SUPERVISION, parameters)
+    brian2.Network(circuit).run(DURATION * brian2.second, namespace={})
+    return {
+        "discrete": analyse(discrete.output_error(parameters, H, SUPERVISION, updates=40)),
+        "brian": analyse(circuit.trace()),
+        "exact": analyse(solve(parameters, H, SUPERVISION, DURATION)),
+    }
+
+
+@pytest.mark.parametrize(("mu", "t_threshold"), [(1.0, "paper"), (0.3, "midpoint")])
+def test_all_forms_report_equation_6(mu, t_threshold, numpy_target):
+    parameters = OutputError(mu=mu, delay=60e-3, t_threshold=t_threshold)
+    target = parameters.target(H, SUPERVISION)
+    found = three_forms(parameters)
+    # The discrete map reaches 0; with D/tau = 6 the others reach e^{-6} of the threshold, Brian2 to a step of tau/100.
+    lowest = 1.01 * np.exp(-6) * max(parameters.t_upper, -parameters.t_lower)
+    for form, cycles in found.items():
+        assert cycles.state.tolist() == np.where(target == 0, "oscillating", "settled").tolist(), form
+        error = np.abs(cycles.nearest_zero - target)
+        assert error[target == 0].max() <= (0 if form == "discrete" else lowest), form
+        # e^{-60} from the plateau at the end.
+        np.testing.assert_allclose(cycles.nearest_zero[target != 0], target[target != 0], rtol=1e-12, err_msg=form)
+    # A crossing is noticed up to one step of 0.1 ms late, twice a cycle of about 140 ms.
+    np.testing.assert_allclose(found["brian"].period, found["exact"].period, atol=2e-4)
+
+
+def test_without_delay_all_forms_in_time_slide_and_the_discrete_map_does_not(numpy_target):
+    """The map's updates are its delay."""
+    parameters = OutputError(mu=0.5, delay=0.0)
+    found = three_forms(parameters)
+    silent = parameters.target(H, SUPERVISION) == 0
+    for form, name in (("discrete", "oscillating"), ("brian", "sliding"), ("exact", "sliding")):
+        assert found[form].state.tolist() == np.where(silent, name, "settled").tolist(), form
+    # In steps of dt the clock-driven form chatters about the plateau by 1.2 dt/tau.
+    np.testing.assert_allclose(found["brian"].nearest_zero, found["exact"].nearest_zero, atol=1.2e-2)
+
+
+def test_all_forms_shut_off_what_equation_3_does(numpy_target):
+    parameters = FeedbackShutdown()
+    h, delta = np.array([-2.0, -1.1, -0.9, 0.0, 0.9, 1.1, 2.0]), np.array([0.5, -0.5, 0.5, 1, -1, 3.9, -3.9])
+    circuit = FeedbackShutdownCircuit(h, delta, parameters)
+    brian2.Network(circuit).run(0.1 * brian2.second, namespace={})
+    results = {
+        "discrete": discrete.feedback_shutdown(parameters, h, delta).delta_tilde[-1],
+        "brian": circuit.trace().delta_tilde[-1],
+        "exact": solve_shutdown(parameters, h, delta, 0.1).sample([0.1]).delta_tilde[-1],
+    }
+    for form, delta_tilde in results.items():
+        np.testing.assert_array_equal(delta_tilde, parameters.target(h, delta), err_msg=form)
