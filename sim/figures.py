@@ -53,7 +53,8 @@ def plot_errors(
     ):
         text = f"{label} {name}".strip()
         ax.plot(epochs, [row[key] for row in rows], style, color=color, marker=marker, label=text)
-    ax.set(xlabel="epoch", ylabel="error (fraction)", ylim=(0, None))
+    highest = max(max(line.get_ydata(orig=False)) for line in ax.lines)  # of all that share these axes
+    ax.set(xlabel="epoch", ylabel="error (fraction)", ylim=(0, 1.05 * highest if highest > 0 else 1))
     ax.legend(frameon=False, fontsize="small")
     return ax
 

@@ -38,7 +38,8 @@ def hebbian(layer: Weighted, delta: Tensor, x: Tensor, shape: tuple[int, ...]) -
     if isinstance(layer, Local):
         return torch.einsum("nohw,nqhw->ohwq", delta, _patches(layer, x)).reshape(shape)
     if isinstance(layer, Conv):
-    XX
+        padding = _own_padding(layer)  # torch takes a pair, though its annotation says int
+        return conv2d_weight(_pad(layer, x), shape, delta, padding=padding)  # pyright: ignore[reportArgumentType]
     return delta.T @ x.flatten(1)
 
 

@@ -71,7 +71,8 @@ def demo_report(runs: Runs) -> Report:
         Picture.of(
             plot_alignment(runs[rule][0].rows, some.spec, new_axes(5, 3.2)),
             f"{rule.upper()}, seed 0: Pearson correlation of W and R in each layer with weights, from the input up. "
-            f"{'They grow alike, as in figure 10.' if rule == 'urfb' else 'W must do all the aligning.'}",
+            f"{'They grow alike, as in figure 10.' if rule == 'urfb' else 'W must do all the aligning.'} "
+            f"R of layer 1 feeds nothing back: the input takes no feedback.",
         )
         for rule in runs
         if rule != "bph"
