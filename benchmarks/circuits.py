@@ -3,19 +3,21 @@
     python benchmarks/circuits.py [--out FILE] [--units 1000000] [--brian-units 100000] [--rounds 3]
 
 The job: independent circuits, all sufficiently correct, so that each oscillates, for 20 cycles (D/tau 3, epsilon 0.2).
-Brian2 runs the package's own circuit, delayed level-change events, with 0.1 ms steps, in cython and as
-cpp_standalone. All three run in turn, one thread each, and medians of the rounds are reported. Preparation and
-compilation are not counted. The exact form also runs alone at full size, on all threads. An event is a threshold
-crossing, or the arrival of the level that it sends.
+Brian2 runs the package's own circuit and the leanest one that can do this job, both with delayed events and 0.1 ms
+steps, in cython and as cpp_standalone. All run in turn, one thread each, and medians of the rounds are reported.
+Preparation and compilation are not counted. The exact form also runs alone at full size, on all threads. An event
+is a threshold crossing, or the arrival of the level that it sends.
 """
 
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from circuits.cycles import analyse, limit_cycle
 from circuits.exact import Measures, measure, solve
 from circuits.parameters import OutputError
+from circuits.transfer import brian_expression, drive, sigma_delta, sigma_t
 
 PARAMETERS = OutputError()
 
@@ -89,83 +92,127 @@ def run_exact(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
-    """All three on the same job, in turn."""
+    """All on the same job, in turn."""
     import brian2
 
     brian2.defaultclock.dt = options.dt * brian2.ms
     h, s, duration = job(options.brian_units, options.cycles)
     events = int(exact(h, s, duration, 1).events.sum())
+    final: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as folder:
-        standalone, final = prepare_standalone(h, s, duration, folder)
+        runs = {"exact": lambda: timed(lambda: exact(h, s, duration, 1))[0]}
+        for model, make in MODELS.items():
+            program = prepare_standalone(make, h, s, duration, Path(folder) / model)
+            runs[f"cython, {model}"] = partial(run_cython, make, h, s, duration, final, f"cython, {model}")
+            runs[f"cpp_standalone, {model}"] = partial(run_standalone, program, final, f"cpp_standalone, {model}")
         brian2.prefs.codegen.target = "cython"
-        rounds: dict[str, list[float]] = {"exact": [], "cython": [], "cpp_standalone": []}
-        cython_final = np.empty(0)
+        rounds: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(options.rounds):
-            rounds["exact"].append(timed(lambda: exact(h, s, duration, 1))[0])
-            elapsed, cython_final = run_cython(h, s, duration)
-            rounds["cython"].append(elapsed)
-            rounds["cpp_standalone"].append(standalone())
-        difference = float(np.abs(final() - cython_final).max())
+            for name, run in runs.items():
+                rounds[name].append(run())
     medians = {name: statistics.median(seconds) for name, seconds in rounds.items()}
+    first = next(iter(final.values()))
     return {
         "units": options.brian_units,
         "events": events,
         "seconds": {name: spread(seconds) for name, seconds in rounds.items()},
         "ns_per_event": {name: 1e9 * median / events for name, median in medians.items()},
-        "times_faster_than": {name: medians[name] / medians["exact"] for name in ("cython", "cpp_standalone")},
-        "largest_difference_of_brian_targets": difference,
+        "times_faster_than": {name: medians[name] / medians["exact"] for name in final},
+        "largest_difference_of_brian_runs_at_the_end": max(
+            float(np.abs(delta - first).max()) for delta in final.values()
+        ),
         "brian_accuracy": brian_accuracy(duration),
     }
 
 
-def circuit(h: np.ndarray, s: np.ndarray, record: bool) -> tuple[Any, Any]:
-    """The Brian2 circuit and a network of it."""
+def package_circuit(h: np.ndarray, s: np.ndarray) -> tuple[Any, Any]:
+    """The package's own circuit, for any τ, delay and noise of each unit: its error units, and a network."""
     import brian2
 
     from circuits.brian import OutputErrorCircuit
 
-    made = OutputErrorCircuit(h, s, PARAMETERS, record=record)
-    return made, brian2.Network(made)
+    made = OutputErrorCircuit(h, s, PARAMETERS, record=False)
+    return made["error"], brian2.Network(made)
 
 
-def run_cython(h: np.ndarray, s: np.ndarray, duration: float) -> tuple[float, np.ndarray]:
-    """Seconds for the run without its preparation, and δ at the end, (units,)."""
+def lean_circuit(h: np.ndarray, s: np.ndarray) -> tuple[Any, Any]:
+    """The least that Brian2 needs for this job: one τ, one group, and events that switch tc between 0 and s."""
     import brian2
 
-    made, network = circuit(h, s, record=False)
+    p = PARAMETERS
+    units = brian2.NeuronGroup(
+        h.size,
+        f"""
+        ddelta/dt = (level - delta) / tau : 1
+        level = {brian_expression(sigma_delta, H=brian_expression(drive))} : 1 (constant over dt)
+        tc : 1
+        last : 1
+        h : 1 (constant)
+        s : 1 (constant)
+        """,
+        method="exponential_euler",
+        events={"change": f"{brian_expression(sigma_t)} != last"},
+        namespace={name: getattr(p, name) for name in ("M", "S", "mu", "epsilon")}
+        | {"tau": p.tau * brian2.second, "upper": p.t_upper, "lower": p.t_lower},
+        name="lean*",
+    )
+    units.run_on_event("change", f"last = {brian_expression(sigma_t)}")
+    units.h, units.s = h, s
+    loop = brian2.Synapses(
+        units, units, on_pre="tc_post = s_post - tc_post", on_event="change", delay=p.delay * brian2.second
+    )
+    loop.connect(j="i")
+    return units, brian2.Network(units, loop)
+
+
+MODELS = {"the package's circuit": package_circuit, "a lean one": lean_circuit}
+Make = Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]
+
+
+def run_cython(
+    make: Make, h: np.ndarray, s: np.ndarray, duration: float, final: dict[str, np.ndarray], name: str
+) -> float:
+    """Seconds for the run without its preparation; δ at the end, (units,), is put into `final`."""
+    import brian2
+
+    units, network = make(h, s)
     network.run(0 * brian2.second, namespace={})  # generates and compiles, or loads
-    elapsed, _ = timed(lambda: network.run(duration * brian2.second, namespace={}))
-    return elapsed, np.array(made["error"].delta)
+    seconds, _ = timed(lambda: network.run(duration * brian2.second, namespace={}))
+    final[name] = np.array(units.delta)
+    return seconds
 
 
-def prepare_standalone(
-    h: np.ndarray, s: np.ndarray, duration: float, folder: str
-) -> tuple[Callable[[], float], Callable[[], np.ndarray]]:
-    """Build the program; what comes back runs it once for its seconds, and reads δ at the end, (units,)."""
+def prepare_standalone(make: Make, h: np.ndarray, s: np.ndarray, duration: float, folder: Path) -> tuple[Path, str]:
+    """Build the program in `folder`; returns that and the name under which it saves δ."""
     import brian2
 
     brian2.set_device("cpp_standalone", build_on_run=False)
     device: Any = brian2.get_device()
-    made, network = circuit(h, s, record=False)
+    units, network = make(h, s)
     network.run(duration * brian2.second, namespace={})
-    device.build(directory=folder, compile=True, run=False)
+    device.build(directory=str(folder), compile=True, run=False)
+    device.reinit()
     brian2.set_device("runtime")
+    return folder, f"_array_{units.name}_delta_*"
 
-    def run() -> float:
-        device.run(folder, with_output=False, run_args=[])
-        # The time that the program took for its steps, without loading and saving: public only as a printed report.
-        return float(device._last_run_time)
 
-    return run, lambda: np.array(made["error"].delta)
+def run_standalone(program: tuple[Path, str], final: dict[str, np.ndarray], name: str) -> float:
+    """Seconds that the program counts for its steps, without loading and saving; δ at the end is put into `final`."""
+    folder, saved = program
+    subprocess.run(["./main"], cwd=folder, check=True, capture_output=True)
+    final[name] = np.fromfile(next((folder / "results").glob(saved)))
+    return float((folder / "results" / "last_run_info.txt").read_text().split()[0])
 
 
 def brian_accuracy(duration: float) -> dict[str, float]:
     """What Brian2's step costs in accuracy: one unit of either kind against its closed form and exact solution."""
-    h, s = np.array([2.0, -2.0]), np.array([1.0, -1.0])
-    made, network = circuit(h, s, record=True)
     import brian2
 
-    network.run(duration * brian2.second, namespace={})
+    from circuits.brian import OutputErrorCircuit
+
+    h, s = np.array([2.0, -2.0]), np.array([1.0, -1.0])
+    made = OutputErrorCircuit(h, s, PARAMETERS)
+    brian2.Network(made).run(duration * brian2.second, namespace={})
     trace = made.trace()
     cycles, closed = analyse(trace), limit_cycle(PARAMETERS, s)
     inside = trace.times <= duration
