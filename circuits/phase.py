@@ -86,7 +86,7 @@ def phase_diagram(
     readout: str = "nearest_zero",
     tolerance: float = 0.05,
     repeats: int | None = None,
-    cycles: int = 20,
+    cycles: int = 10,
 ) -> PhaseDiagram:
     """Run the circuit, exactly, on a grid of any two of its parameters.
 
