@@ -45,7 +45,7 @@ def test_noise_takes_the_plateau_of_the_papers_thresholds_and_not_of_the_midpoin
         diagram = phase_diagram("epsilon", epsilon, "noise", sds, parameters, h=0.5, noise=Noise(0.0, seed=2))
         labels[t_threshold] = diagram.mechanism
     np.testing.assert_array_equal(labels["paper"], [[RIGHT] * 3, [PLATEAU_LOST] * 3, [PLATEAU_LOST] * 3])
-    # epsilon/2 is 5 sd or more, passed by 3e-7 of the draws: of 16 units with some 3000 each, 0.015 expected at worst.
+    # epsilon/2 is 5 sd or more, passed by 3e-7 of the draws: of 16 units with some 1600 each, 0.008 expected at worst.
     np.testing.assert_array_equal(labels["midpoint"], np.full((3, 3), RIGHT))
 
 
