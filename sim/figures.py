@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -53,7 +54,7 @@ def plot_errors(
     ):
         text = f"{label} {name}".strip()
         ax.plot(epochs, [row[key] for row in rows], style, color=color, marker=marker, label=text)
-    highest = max(max(line.get_ydata(orig=False)) for line in ax.lines)  # of all that share these axes
+    highest = max(np.max(line.get_ydata(orig=False)) for line in ax.lines)  # of all that share these axes
     ax.set(xlabel="epoch", ylabel="error (fraction)", ylim=(0, 1.05 * highest if highest > 0 else 1))
     ax.legend(frameon=False, fontsize="small")
     return ax

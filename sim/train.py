@@ -157,7 +157,7 @@ def _train(
             }
             folder.write_epoch([*rows, row], weights)
             rows.append(row)
-            bar.set_postfix_str(summary(row))
+            bar.set_postfix_str(summary(row), refresh=sys.stderr.isatty())
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; {len(rows)} of {config.epochs} epochs are kept; "
