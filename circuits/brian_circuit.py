@@ -182,7 +182,7 @@ def check_coupling(coupling: str | None, delay: brian2.Quantity, dt: brian2.Quan
     if coupling != "undelayed" and smallest < step / 2:
         raise CircuitError(
             f"delay = {smallest * 1e3:g} ms is less than the time step, dt = {step * 1e3:g} ms; "
-            "use a smaller dt, or coupling='undelayed'"
+            "use a smaller dt, or a delay of 0 with the coupling 'undelayed'"
         )
     return coupling
 

@@ -23,6 +23,7 @@ FORMS = ("exact", "brian", "discrete")
 UPDATES = ("synchronous", "alternating")
 DONE, BAD_INPUT = 0, 2
 MS = 1e-3
+DEFAULT_DT = 0.1  # ms
 
 # Those that tell nothing about a discrete cycle, which has no time.
 _TIMES = ("tau", "delay", "duration", "dt")
@@ -155,6 +156,12 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name, None)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise CircuitError(f"--{name.replace('_', '-')} {value:g}: expected a positive number of ms")
+    if getattr(args, "updates", None) is not None and args.updates < 8:
+        raise CircuitError(f"--updates {args.updates}: expected 8 or more, two cycles")
+    if getattr(args, "duration", None) and args.duration < 4 * (args.dt or DEFAULT_DT):
+        raise CircuitError(
+            f"--duration {args.duration:g}: expected at least four time steps of {args.dt or DEFAULT_DT:g} ms"
+        )
     for file in (args.plot, args.json if args.json != "-" else None):
         if file and not Path(file).parent.is_dir():
             raise CircuitError(f"'{file}': there is no folder '{Path(file).parent}'")

@@ -29,7 +29,7 @@ def phase(args: argparse.Namespace) -> tuple[str, dict[str, Any], Callable[[], F
         x_name, x, y_name, y, parameters, h=args.h, s=int(args.s), noise=noise, readout=args.readout,
         tolerance=args.tolerance,
     )  # fmt: skip
-    fixed = {"h": args.h, "delay": parameters.delay / parameters.tau, "noise": args.noise}
+    fixed: dict[str, float] = {"h": args.h, "delay": parameters.delay / parameters.tau, "noise": args.noise}
     fixed |= {name: getattr(parameters, name) for name in ("epsilon", "M", "mu", "S")}
     fixed = {"s": args.s} | {name: value for name, value in fixed.items() if name not in (x_name, y_name)}
 
@@ -62,6 +62,8 @@ def _title(args: argparse.Namespace, fixed: dict[str, float]) -> str:
     names = {"epsilon": "ε", "mu": "µ", "delay": "D/τ"}
     what = "value of δ nearest 0" if args.readout == "nearest_zero" else "time mean of δ"
     values = ", ".join(f"{names.get(name, name)} = {value:g}" for name, value in fixed.items())
+    if args.noise or "noise" in (args.x[0], args.y[0]):
+        values += f", {args.t_threshold} thresholds"
     return f"Is the {what} within {args.tolerance:g} of equation (6)?\n{values}"
 
 

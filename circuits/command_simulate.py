@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from circuits.command import MS, output_error_parameters, shutdown_parameters
+from circuits.command import DEFAULT_DT, MS, output_error_parameters, shutdown_parameters
 from circuits.cycles import Cycles, analyse
 from circuits.errors import CircuitError
 from circuits.limit_cycle import limit_cycle
@@ -19,7 +19,7 @@ Answer = tuple[str, dict[str, Any], Callable[[], Figure]]
 
 PERIODS, PERIODS_PLOTTED = 12, 3.5
 MOST_SAMPLES = 5_000_000  # of all units together
-DEFAULT_DT, DEFAULT_UPDATES = 0.1 * MS, 24
+DEFAULT_UPDATES = 24
 
 
 def output_error(args: argparse.Namespace) -> Answer:
@@ -100,7 +100,7 @@ def _pair(name: str, first: np.ndarray, other: str, second: np.ndarray) -> tuple
 
 def _times(args: argparse.Namespace, duration: float, units: int) -> np.ndarray:
     """The times of an exact trace, ends included."""
-    samples = round(duration / (args.dt * MS if args.dt else DEFAULT_DT)) + 1
+    samples = round(duration / ((args.dt or DEFAULT_DT) * MS)) + 1
     if samples * units > MOST_SAMPLES:
         raise CircuitError(f"{samples} times {units} units are too many samples; use a larger --dt or fewer units")
     return np.linspace(0, duration, max(samples, 2))
@@ -124,7 +124,7 @@ def _brian_output_error(args, parameters: OutputError, h: np.ndarray, s: np.ndar
     with _quick_start(h.size) as brian2:
         from circuits.brian import OutputErrorCircuit
 
-        step = (args.dt * MS if args.dt else DEFAULT_DT) * brian2.second
+        step = ((args.dt or DEFAULT_DT) * MS) * brian2.second
         noise: Any = 0.0
         if args.noise:
             from circuits.exact_noise import Noise
@@ -142,7 +142,7 @@ def _brian_shutdown(
     with _quick_start(h.size) as brian2:
         from circuits.brian import FeedbackShutdownCircuit
 
-        step = (args.dt * MS if args.dt else DEFAULT_DT) * brian2.second
+        step = ((args.dt or DEFAULT_DT) * MS) * brian2.second
         circuit = FeedbackShutdownCircuit(h, delta, parameters, dt=step, unchecked=args.unchecked)
         brian2.Network(circuit).run(duration * brian2.second, namespace={})
         return circuit.trace()

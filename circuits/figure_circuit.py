@@ -11,9 +11,12 @@ _COLOURS = {"error": BLUE, "control": RED, "supervision": GREEN, "unit": BLUE, "
 
 
 def output_error_graph() -> nx.DiGraph:
-    """Neurons s, δ and tc and what joins them; nodes have ``role``, ``at`` and ``text``, edges ``weight``."""
+    """Neurons s, δ and tc and what joins them; nodes have ``role``, ``at`` and ``text``, edges ``weight``.
+
+    A node outside the circuit is a text; its ``margin``, in points, is where an arrow from it begins.
+    """
     graph = nx.DiGraph(name="output-error circuit")
-    graph.add_node("h", role="outside", at=(-0.6, -1.3), text="h = ⟨W, x⟩")
+    graph.add_node("h", role="outside", at=(-0.6, -1.3), text="h = ⟨W, x⟩", margin=12)
     graph.add_node(
         "feedback", role="outside", at=(0.6, -1.3), text="feedback to the layers below,\nHebbian update of W"
     )
@@ -31,12 +34,12 @@ def output_error_graph() -> nx.DiGraph:
 def shutdown_graph() -> nx.DiGraph:
     """The unit before (x) and after (δ̃) the feedback has arrived, and the neurons u and v that can shut it off."""
     graph = nx.DiGraph(name="feedback-shutdown circuit")
-    graph.add_node("h", role="outside", at=(-3.0, 0), text="h")
+    graph.add_node("h", role="outside", at=(-3.0, 0), text="h", margin=12)
     graph.add_node("x", role="unit", at=(-1.5, 0), text="")
     graph.add_node("u", role="shutdown", at=(0, 0.75), text="1[x ≥ 1]")
     graph.add_node("v", role="shutdown", at=(0, -0.75), text="-1[x ≤ -1]")
     graph.add_node("δ̃", role="unit", at=(1.5, 0), text="")
-    graph.add_node("δ", role="outside", at=(4.0, 0), text=r"δ = $R^T\delta_{l+1}$")
+    graph.add_node("δ", role="outside", at=(3.7, 0), text=r"δ = $R^T\delta_{l+1}$", margin=38)
     for source, target, weight in (
         ("h", "x", ""), ("x", "u", "1"), ("x", "v", "1"), ("u", "δ̃", "-2K"), ("v", "δ̃", "+2K"), ("δ", "δ̃", "1"),
     ):  # fmt: skip
@@ -68,9 +71,7 @@ def plot_circuit(graph: nx.DiGraph, ax: Axes | None = None) -> Axes:
         colour = PINK if weight.startswith("-") else BLACK
         both_ways = graph.has_edge(target, source)
         (x0, y0), (x1, y1) = at[source], at[target]
-        # Text is wider than it is high: arrows begin where it ends.
-        width = 8 + 4 * len(graph.nodes[source]["text"].strip("$")) if y0 == y1 else 12
-        margin = width if source in outside else 0
+        margin = graph.nodes[source].get("margin", 0)
         nx.draw_networkx_edges(
             graph, at, [(source, target)], node_size=1300, arrowstyle="-|>", arrowsize=14, width=1.4, ax=ax,
             edge_color=colour, connectionstyle="arc3,rad=0.28" if both_ways else "arc3", min_source_margin=margin,

@@ -35,7 +35,7 @@ def plot_cycles(trace: Trace, unit: int = 0, ax: Axes | None = None, cycles: Cyc
     times, delta, tc = trace.times * scale, trace.delta[:, unit], trace.tc[:, unit]
     stepped = trace.time_unit != "s"
 
-    for level, colour in _TC_COLOURS.items():
+    for level, colour in _TC_COLOURS.items() if cycles.state[unit] != "sliding" else ():
         ax.fill_between(
             times,
             0,
@@ -155,7 +155,7 @@ def _legend(trace: Trace, cycles: Cycles) -> list[Line2D | Patch]:
         Line2D([], [], color=GREY, lw=0.9, ls="--", label="threshold of the control unit, $\\sigma_t$"),
     ]
     for level, colour in _TC_COLOURS.items():
-        if (trace.tc == level).any():
+        if (trace.tc[:, cycles.state != "sliding"] == level).any():
             entries.append(Patch(color=colour, alpha=0.22, lw=0, label=f"tc = {level} acts: the unit is shut off"))
     if trace.time_unit == "s" and (cycles.state == "oscillating").any():
         entries += [

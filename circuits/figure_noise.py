@@ -70,5 +70,11 @@ def plot_noise(sd: ArrayLike, parameters: OutputError | None = None, ax: Axes | 
     ax.annotate("ε/2 ", (p.epsilon / 2, 0.02), size=8, color=GREY, ha="right")
     ax.set(xlabel="noise on the control's input (sd, in units of δ)", ylabel="lowest δ of a unit not yet correct")
     ax.set_ylim(0, 1.12)
-    ax.legend(loc="lower left", title="median, and range over units", alignment="left", title_fontsize=8)
+    ax.legend(
+        loc="center left",
+        bbox_to_anchor=(0, 0.68),
+        title="median, and range over units",
+        alignment="left",
+        title_fontsize=8,
+    )
     return ax

@@ -3,14 +3,16 @@
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from network.errors import BadInput
 from network.layers import Conv, Layer, Local, Output, Shape, Weighted, shape_text
 from network.notation import parse_notation
 from network.presets import notation_of
 from network.semantics import PAPER, Semantics, named_semantics
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 INPUT = "input"
 
@@ -153,8 +155,10 @@ class NetworkSpec:
         return frozenset(reached)
 
     @cached_property
-    def graph(self) -> nx.DiGraph:
+    def graph(self) -> "nx.DiGraph":
         """The layers as a graph, an arrow from each layer to those that read it; node attribute ``node``."""
+        import networkx as nx  # here, because only drawings need it and it is slow to import
+
         graph = nx.DiGraph(notation=self.notation)
         graph.add_node(INPUT, node=None)
         for node in self.nodes:

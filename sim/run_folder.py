@@ -79,8 +79,10 @@ class RunFolder:
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
             os.replace(temporary, self.path / name)
-        except BaseException:
+        except BaseException as error:
             os.unlink(temporary)
+            if isinstance(error, OSError) and error.filename is None:  # a full disk does not say which file
+                error.filename = str(self.path / name)
             raise
         return self.path / name
 

@@ -61,7 +61,7 @@ class TorchEngine:
         return torch.tensor(np.ascontiguousarray(array), dtype=self.dtype, device=self.device)
 
     def stage(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(self.device)
 
     @torch.no_grad()
     def present(self, images: np.ndarray, labels: np.ndarray) -> StepTrace:

@@ -15,6 +15,7 @@ from sim.data.cifar import CIFAR10, CIFAR100, CifarFile, load_cifar, read_record
 from sim.data.dataset import Split, make_dataset
 from sim.data.files import Archive, download, unpack
 from sim.data.idx import read_idx
+from tests.sim.conftest import engine_of, presentation
 
 RNG = np.random.default_rng(0)
 
@@ -296,6 +297,14 @@ def test_npz_files_that_cannot_be_used_are_refused_by_name(tmp_path, arrays, mes
     with pytest.raises(BadInput, match=message) as caught:
         load_data(str(path))
     assert "own.npz" in str(caught.value)
+
+
+def test_read_only_images_can_be_staged(tmp_path):
+    write_idx(tmp_path / "MNIST/raw")
+    data = load_data("mnist", str(tmp_path))
+    spec, weights, *_ = presentation("Full 3; Output", "urfb", shape=data.image_shape)
+    engine = engine_of("torch", spec, weights, "urfb")
+    assert int(engine.learn(engine.stage(data.train.images), engine.stage(data.train.labels), 0)) <= len(data.train)
 
 
 def test_digits_are_embedded():

@@ -1,5 +1,6 @@
 """Training runs: what they leave in their folder, and that stopping them anywhere loses nothing."""
 
+import errno
 import json
 import os
 import signal
@@ -147,6 +148,21 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path):
     _, epoch = read_weights(tmp_path / "run/weights.safetensors")
     run = resume(tmp_path / "run", {"epochs": epoch + 1}, progress=False)
     assert len(run.rows) == epoch + 1
+
+
+def test_a_full_disk_is_named_and_leaves_the_last_epoch_whole(tmp_path, monkeypatch):
+    train(tmp_path / "run", epochs=1)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError) as caught:
+            resume(tmp_path / "run", {"epochs": 2}, progress=False)
+    assert "run" in str(caught.value.filename)
+    assert not list((tmp_path / "run").glob(".*"))
+    assert len(resume(tmp_path / "run", {"epochs": 2}, progress=False).rows) == 2
 
 
 def test_a_second_run_never_overwrites_the_first(tmp_path):
