@@ -50,8 +50,8 @@ def shutdown_off_by(dt):
 @pytest.mark.parametrize("off_by", [output_error_off_by, shutdown_off_by])
 def test_error_falls_at_least_as_dt(off_by):
     errors = np.array([off_by(dt) for dt in STEPS])
-    # First order: a crossing is seen up to one dt late. 0.05 is left for the scatter of when, within a step, each of the
-    # crossings happens, and for the second order term, which at the largest dt still counts.
+    # First order: a crossing is seen up to one dt late. 0.05 is left for the scatter of when, within a step, each
+    # crossing happens, and for the second order term, which at the largest dt still counts.
     assert slope(errors) > 1 - 0.05
     assert (np.diff(errors) < 0).all()
     assert errors[-1] < 5e-3
