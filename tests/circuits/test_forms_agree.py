@@ -8,6 +8,7 @@ from circuits import discrete
 from circuits.brian import FeedbackShutdownCircuit, OutputErrorCircuit
 from circuits.cycles import analyse
 from circuits.exact import solve
+from circuits.exact_noise import Noise
 from circuits.exact_shutdown import solve_shutdown
 from circuits.parameters import FeedbackShutdown, OutputError
 
@@ -53,6 +54,26 @@ def test_without_delay_all_forms_in_time_slide_and_the_discrete_map_does_not(num
         assert found[form].state.tolist() == np.where(silent, name, "settled").tolist(), form
     # In steps of dt the clock-driven form chatters about the plateau by 1.2 dt/tau.
     np.testing.assert_allclose(found["brian"].nearest_zero, found["exact"].nearest_zero, atol=1.2e-2)
+
+
+def test_brian_tends_to_the_exact_solution_under_the_very_same_noise(numpy_target):
+    """Noise is a function of seed, unit and interval, so both forms can have it; the error falls as dt."""
+    parameters, noise = OutputError(t_threshold="midpoint"), Noise(0.05, interval=1e-3, seed=3)
+    h, s = np.tile([0.5, 2, -0.5, -2], 5), np.tile([1, 1, -1, -1], 5)
+    same = brian2.TimedArray(noise.samples(h.size, 0.2), dt=noise.interval * brian2.second)
+    solution = solve(parameters, h, s, 0.2, noise=noise)
+    error = {}
+    for dt in (1e-4, 0.25e-4):
+        circuit = OutputErrorCircuit(h, s, parameters, noise=same, dt=dt * brian2.second)
+        brian2.Network(circuit).run(0.15 * brian2.second, namespace={})
+        trace = circuit.trace()
+        largest = np.abs(trace.delta - solution.sample(trace.times).delta).max(axis=0)
+        # The median: a single unit may pass a threshold in one form only, by less than the error of a step.
+        error[dt] = np.median(largest)
+    # A change of level acts up to a step late, and δ then moves by at most 1.7 dt / tau; a few such errors may add up.
+    assert error[1e-4] < 3 * 1.7e-2
+    # First order would be a factor of 4.
+    assert error[0.25e-4] < error[1e-4] / 3
 
 
 def test_all_forms_shut_off_what_equation_3_does(numpy_target):
