@@ -64,7 +64,7 @@ def test_brian_tends_to_the_exact_solution_under_the_very_same_noise(numpy_targe
     solution = solve(parameters, h, s, 0.2, noise=noise)
     error = {}
     for dt in (1e-4, 0.25e-4):
-        circuit = OutputErrorCircuit(h, s, parameters, noise=same, dt=dt * brian2.second)
+        circuit = OutputErrorCircuit(h, s, parameters, noise=same, dt=brian2.Quantity(dt, dim=brian2.second.dim))
         brian2.Network(circuit).run(0.15 * brian2.second, namespace={})
         trace = circuit.trace()
         largest = np.abs(trace.delta - solution.sample(trace.times).delta).max(axis=0)
