@@ -124,7 +124,7 @@ class OutputErrorCircuit(BrianCircuit):
         noise: Input = 0.0,
         coupling: str | None = None,
         units: int | None = None,
-        dt: brian2.Quantity | None = None,
+        dt: Any = None,
         namespace: dict[str, Any] | None = None,
         record: Any = True,
         name: str | None = None,

@@ -101,7 +101,7 @@ class FeedbackShutdownCircuit(BrianCircuit):
         delay: Any = None,
         coupling: str | None = None,
         units: int | None = None,
-        dt: brian2.Quantity | None = None,
+        dt: Any = None,
         namespace: dict[str, Any] | None = None,
         record: Any = True,
         name: str | None = None,

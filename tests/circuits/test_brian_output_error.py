@@ -1,7 +1,5 @@
 """The output-error circuit in Brian2: Appendix 1's four cases, the forms of the delay, and life in a user's network."""
 
-from typing import Any
-
 import brian2
 import numpy as np
 import pytest
@@ -146,7 +144,7 @@ def test_supervision_and_input_in_time():
 
 def test_embedding_in_a_users_network_that_drives_h():
     """The user's rate group, leaky itself, drives h through (summed) synapses."""
-    dt: Any = 0.1 * ms
+    dt = 0.1 * ms
     source = brian2.NeuronGroup(2, "dr/dt = (1.5 - r)/(20*ms) : 1", method="exact", dt=dt)
     circuit = OutputErrorCircuit(h=[0, 0], s=[1, 1], parameters=PARAMETERS, dt=dt, name="mine")
     drive = brian2.Synapses(source, circuit["error"], "w : 1\nh_post = w*r_pre : 1 (summed)", dt=dt)

@@ -1,0 +1,36 @@
+"""Every example runs, as a reader would run it, and prints what it promises."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+# What each circuit example has to print. Examples of other parts only have to run.
+PRINTED = {
+    "output_error_circuit": ["h =  2.0, s =  1: oscillating, reads 0.049", "h =  0.5, s = -1: settled, reads -0.500"],
+    "feedback_shutdown_circuit": ["share of units misjudged"],
+    "learning_in_your_network": ["1.19 (gate at silence), 2.06 (gate at the peak)"],
+    "convergence_to_the_exact_solution": ["dt = 0.05 ms: mean difference 0.0"],
+    "where_the_circuit_works": ["equation (6) holds in 59% and"],
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_example_prints_what_it_promises(name, tmp_path):
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(ROOT / "examples" / f"{name}.py")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    for words in PRINTED[name]:
+        assert words in done.stdout
+    assert not list(tmp_path.iterdir())  # an example leaves no files behind
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_fit_on_a_screen_or_two(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 80
