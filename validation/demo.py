@@ -1,4 +1,4 @@
-"""Train URFB, FRFB and BP-H on scikit-learn's embedded digits over several seeds, and write a report with figures.
+"""Simulate the microcircuits, train URFB, FRFB and BP-H on embedded digits over several seeds, and write a report.
 
 examples:
   hebb demo
@@ -12,15 +12,18 @@ from statistics import mean, stdev
 
 import torch
 
+from circuits.figures import BLUE, GREEN, RED, axes_or_new
 from network.errors import BadInput
 from sim.cli.parser import add_json, report
 from sim.config import TrainConfig
-from sim.figures import new_axes, plot_alignment, plot_errors
+from sim.figures import plot_alignment, plot_errors
 from sim.run_folder import CONFIG, RunFolder, discard
 from sim.train import Run, start
+from validation.demo_circuits import COMMAND, circuit_sections
 from validation.report import Picture, Report, Section
 
 RULES = ("bph", "urfb", "frfb")
+COLORS = {"bph": GREEN, "urfb": BLUE, "frfb": RED}  # as in figure 4
 NET = "Conv 32 3x3; Maxpool 3; Drop .2; Full 100; Output"
 BATCH_SIZE = 50  # a tenth of the paper's, for a set a thirty-fifth the size of CIFAR-10
 MEANING = {
@@ -64,12 +67,12 @@ def run(args: argparse.Namespace) -> int:
 def demo_report(runs: Runs) -> Report:
     """The report of finished runs, by rule."""
     some = next(iter(runs.values()))[0]
-    overview = new_axes(7, 4)
-    for rule, color in zip(runs, ("C2", "C0", "C3"), strict=False):  # the colours of figure 4
-        plot_errors(runs[rule][0].rows, overview, label=rule.upper(), color=color)
+    overview = axes_or_new(None, 7, 4)
+    for rule, done in runs.items():
+        plot_errors(done[0].rows, overview, label=rule.upper(), color=COLORS[rule])
     alignments = [
         Picture.of(
-            plot_alignment(runs[rule][0].rows, some.spec, new_axes(5, 3.2)),
+            plot_alignment(runs[rule][0].rows, some.spec),
             f"{rule.upper()}, seed 0: Pearson correlation of W and R in each layer with weights, from the input up. "
             f"{'They grow alike, as in figure 10.' if rule == 'urfb' else 'W must do all the aligning.'} "
             f"R of layer 1 feeds nothing back: the input takes no feedback.",
@@ -80,13 +83,22 @@ def demo_report(runs: Runs) -> Report:
     return Report(
         title="Hebbian updates with asymmetric feedback: a demonstration",
         introduction=(
-            "Three networks learn to read handwritten digits (scikit-learn's 1,797 images of 8 x 8 pixels) with local "
-            "Hebbian updates. They differ only in the weights R that carry the error back down.",
-            f"The network is {some.spec.notation}, trained for {len(some.rows)} epochs with eta {some.config.eta:g} "
-            f"and batches of {some.config.batch_size}. Weights, feedback, batches and dropout follow from the seed "
-            f"alone, so rules with the same seed start from the same W and see the same images.",
+            "Deep networks can learn by local Hebbian updates, without the symmetric weights that back-propagation "
+            "needs. First the circuits that make the error signal, neuron by neuron; then networks that learn with it.",
         ),
         sections=(
+            *circuit_sections(),
+            Section(
+                "Three networks learn",
+                text=(
+                    "They learn to read handwritten digits (scikit-learn's 1,797 images of 8 x 8 pixels) with local "
+                    "Hebbian updates. They differ only in the weights R that carry the error back down.",
+                    f"The network is {some.spec.notation}, trained for {len(some.rows)} epochs with eta "
+                    f"{some.config.eta:g} and batches of {some.config.batch_size}. Weights, feedback, batches and "
+                    f"dropout follow from the seed alone, so rules with the same seed start from the same W and see "
+                    f"the same images.",
+                ),
+            ),
             Section(
                 "Test errors",
                 text=("Percent of the 359 test images, after the last epoch; mean and spread over seeds.",),
@@ -106,7 +118,8 @@ def demo_report(runs: Runs) -> Report:
             Section("Do W and R become alike?", figures=alignments),
             Section(
                 "Go on from here",
-                code="hebb show simpnet\n"
+                code=f"{COMMAND}\n"
+                "hebb show simpnet\n"
                 "hebb train --data cifar10 --net simpnet --rule urfb\n"
                 f"hebb train --resume {some.folder} --epochs {2 * len(some.rows)}",
             ),

@@ -7,7 +7,9 @@ from importlib import resources
 
 import jinja2
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from circuits.figures import figure_of
 from sim.environment import versions
 from sim.figures import svg_of
 
@@ -20,8 +22,9 @@ class Picture:
     caption: str
 
     @classmethod
-    def of(cls, ax: Axes, caption: str) -> "Picture":
-        return cls("data:image/svg+xml;base64," + base64.b64encode(svg_of(ax)).decode(), caption)
+    def of(cls, drawing: Axes | Figure, caption: str) -> "Picture":
+        figure = drawing if isinstance(drawing, Figure) else figure_of(drawing)
+        return cls("data:image/svg+xml;base64," + base64.b64encode(svg_of(figure)).decode(), caption)
 
 
 @dataclass(frozen=True)

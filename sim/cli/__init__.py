@@ -14,7 +14,8 @@ COMMANDS = {
     "train": ("sim.cli.train", "train a network and keep the run in a folder"),
     "step": ("sim.cli.step", "present one batch from a file, write what every layer did"),
     "show": ("sim.cli.show", "print a network's layers, units, weights and synapses"),
-    "demo": ("validation.demo", "train three rules on embedded digits, write a report"),
+    "circuit": ("circuits.command", "simulate the microcircuits of Appendix 1, plot their cycles"),
+    "demo": ("validation.demo", "simulate the circuits, train three rules on embedded digits, write a report"),
 }
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

@@ -18,7 +18,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         flag = re.search(r"unrecognized arguments: (--[^\s=]+)", message)
-        hint = did_you_mean(flag.group(1), self._option_string_actions) if flag else ""
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        hint = ""
+        if flag:
+            hint = did_you_mean(flag.group(1), self._option_string_actions)
+        elif choice:
+            hint = did_you_mean(choice.group(1), [option.strip("' ") for option in choice.group(2).split(",")])
         raise BadInput(f"{message}{hint or f'; {self.prog} --help lists the flags'}")
 
 

@@ -210,12 +210,10 @@ def test_mistakes_are_one_line_with_what_was_meant(tmp_path, monkeypatch, capsys
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_examples(command, capsys):
-    if COMMANDS[command][0].startswith("circuits"):
-        pytest.importorskip("brian2", reason="the circuit commands need brian2")
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])
     assert stopped.value.code == 0
-    assert f"hebb {command}" in capsys.readouterr().out.split("examples:")[1]
+    assert f"hebb {command}" in capsys.readouterr().out.lower().split("examples:")[1]
 
 
 def test_hebb_alone_lists_the_commands(capsys):
