@@ -1,5 +1,7 @@
 """One circuit, three forms: the discrete map, Brian2 and the exact solution say the same of every unit."""
 
+from typing import Any
+
 import brian2
 import numpy as np
 import pytest
@@ -64,7 +66,8 @@ def test_brian_tends_to_the_exact_solution_under_the_very_same_noise(numpy_targe
     solution = solve(parameters, h, s, 0.2, noise=noise)
     error = {}
     for dt in (1e-4, 0.25e-4):
-        circuit = OutputErrorCircuit(h, s, parameters, noise=same, dt=brian2.Quantity(dt, dim=brian2.second.dim))
+        second: Any = brian2.second  # its arithmetic is opaque to type checkers
+        circuit = OutputErrorCircuit(h, s, parameters, noise=same, dt=dt * second)
         brian2.Network(circuit).run(0.15 * brian2.second, namespace={})
         trace = circuit.trace()
         largest = np.abs(trace.delta - solution.sample(trace.times).delta).max(axis=0)
