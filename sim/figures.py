@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from circuits.figures import axes_or_new, figure_of, style, styled
+from circuits.figures import axes_or_new, figure_of, new_figure, style, styled
 from network.spec import NetworkSpec
 from sim.run_folder import FIGURES, RunFolder
 
@@ -58,22 +58,47 @@ def plot_errors(
 
 
 @styled
-def plot_alignment(rows: Sequence[dict[str, Any]], spec: NetworkSpec, ax: Axes | None = None) -> Axes:
-    """Correlation of W and R in each weighted layer against the epoch (figures 10 and 11)."""
+def plot_alignment(
+    rows: Sequence[dict[str, Any]], spec: NetworkSpec, ax: Axes | None = None, *, angle: bool = False
+) -> Axes:
+    """Agreement of W and R in each weighted layer against the epoch (figures 10 and 11).
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As in ``metrics.jsonl``.
+    spec : NetworkSpec
+    ax : Axes, optional
+    angle : bool
+        Draw the angle between W and R as vectors, in degrees, instead of their Pearson correlation.
+    """
     ax = axes_or_new(ax, 5.0, 3.4)
     epochs = [row["epoch"] for row in rows]
     marker = "o" if len(rows) == 1 else None
     for node in spec.weighted:
-        values = [row["alignment"][node.index - 1] for row in rows]
+        values = [row["alignment_angle" if angle else "alignment"][node.index - 1] for row in rows]
         ax.plot(epochs, values, marker=marker, label=f"{node.index}: {node.layer}")
-    ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    ax.set(xlabel="epoch", ylabel="correlation of W and R", ylim=(-0.1, 1.05))
+    ax.axhline(90 if angle else 0, color="0.7", linewidth=0.8, zorder=0)  # where independent weights lie
+    if angle:
+        ax.set(xlabel="epoch", ylabel="angle between W and R (degrees)", ylim=(-3, 100), yticks=range(0, 91, 30))
+    else:
+        ax.set(xlabel="epoch", ylabel="correlation of W and R", ylim=(-0.1, 1.05))
     ax.legend(title="layer", title_fontsize="small")
     return ax
 
 
+@styled
+def alignment_figure(rows: Sequence[dict[str, Any]], spec: NetworkSpec) -> Figure:
+    """Correlation and angle side by side."""
+    figure = new_figure(9.0, 3.4)
+    left, right = figure.subplots(1, 2)
+    plot_alignment(rows, spec, left)
+    plot_alignment(rows, spec, right, angle=True)
+    return figure
+
+
 def save_run_figures(folder: RunFolder, rows: Sequence[dict[str, Any]], spec: NetworkSpec, title: str) -> None:
     """Write ``errors.svg`` and ``alignment.svg`` into a run's folder."""
-    for name, ax in zip(FIGURES, (plot_errors(rows), plot_alignment(rows, spec)), strict=True):
-        ax.set_title(title)
-        folder.write(name, svg_of(figure_of(ax)))
+    for name, figure in zip(FIGURES, (figure_of(plot_errors(rows)), alignment_figure(rows, spec)), strict=True):
+        figure.suptitle(title, fontsize="medium")
+        folder.write(name, svg_of(figure))
