@@ -5,17 +5,17 @@ between δ0 and A after τ ln((δ0 - A)/(θ - A)), and its integral is A Δt + �
 approximated: the error of an event's time is that of a logarithm in double precision.
 """
 
-import numba
 import numpy as np
 
 from circuits import transfer
+from circuits.compiled import compiled
 from circuits.exact_noise import normal
 from circuits.waveform import ARRIVAL, CROSSING, INPUT, SLIDING
 
 # Numba's cache looks at the changes of this file only: after a change in transfer.py, delete __pycache__.
-_drive = numba.njit(transfer.drive)
-_sigma_delta = numba.njit(transfer.sigma_delta)
-_sigma_t = numba.njit(transfer.sigma_t)
+_drive = compiled(transfer.drive)
+_sigma_delta = compiled(transfer.sigma_delta)
+_sigma_t = compiled(transfer.sigma_t)
 
 IN_FLIGHT = 256  # level changes that may be under way in one loop; noise that redraws often within a delay makes many
 
@@ -26,7 +26,7 @@ SETTLED, OSCILLATING, SLIDES = 0, 1, 2
 _RESTING = np.inf
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _until_crossing(level, delta, target, upper, lower, tau):
     """Time until σ_t(δ) changes, and the threshold passed; infinite where δ never gets there."""
     if level > 0:
@@ -42,7 +42,7 @@ def _until_crossing(level, delta, target, upper, lower, tau):
     return _RESTING, 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _targets(h, s, M, S, mu, epsilon):
     """What δ relaxes toward with tc = -1, 0 and 1."""
     return (
@@ -52,13 +52,13 @@ def _targets(h, s, M, S, mu, epsilon):
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _slides(threshold, below, above):
     """Whether δ is driven back to `threshold` from both sides (Filippov's condition), given the targets there."""
     return below > threshold and above < threshold
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def follow_unit(
     unit, h, s, switches, M, S, mu, epsilon, t_upper, t_lower, tau, delay, sd, interval, seed, duration, since,
     ring_time, ring_level, measures, record, start, times, kinds, levels, deltas, targets, controls,
@@ -264,7 +264,7 @@ def follow_unit(
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def follow_units(
     begin, end, h, s, switches, M, S, mu, epsilon, t_upper, t_lower, tau, delay, sd, interval, seed, duration, since,
     measures, record, offsets, times, kinds, levels, deltas, targets, controls,
@@ -280,7 +280,7 @@ def follow_units(
         )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def sample_units(offsets, times, deltas, targets, controls, tau, at, delta, tc):
     """δ and tc at the ascending times `at`, written to (T, units), from the events of every unit."""
     for unit in range(tau.size):

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from circuits.compiled import compiled
 from circuits.errors import OutOfBounds
 
 # SplitMix64 (Steele, Lea and Flood 2014): an increment and a mixing function on 64 bits.
@@ -50,14 +50,14 @@ class Noise:
         return self.sd * _normals(self.seed, units, int(np.ceil(duration / self.interval)) + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _mixed(z):
     z = (z ^ (z >> _30)) * _MIX_1
     z = (z ^ (z >> _27)) * _MIX_2
     return z ^ (z >> _31)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def normal(seed, unit, interval):
     """A standard normal value (Box and Muller) for three integers that are not negative."""
     key = _mixed(np.uint64(seed) + _STEP)
@@ -68,7 +68,7 @@ def normal(seed, unit, interval):
     return np.sqrt(-2.0 * np.log(1.0 - first)) * np.cos(2.0 * np.pi * second)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _normals(seed, units, intervals):
     values = np.empty((intervals, units))
     for interval in range(intervals):

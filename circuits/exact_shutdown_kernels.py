@@ -4,13 +4,13 @@ The potential relaxes toward h, p(t) = h + (p0 - h) e^{-(t - t0)/τ}, so x = σ(
 At h = 1 exactly that is never, though equation (3) shuts the unit off.
 """
 
-import numba
 import numpy as np
 
+from circuits.compiled import compiled
 from circuits.waveform import ARRIVAL, CROSSING, INPUT
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _until_switch(level, p, h, tau):
     """Time until u or v changes; infinite where the potential never gets there."""
     if level > 0:
@@ -24,7 +24,7 @@ def _until_switch(level, p, h, tau):
     return np.inf
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def follow_unit(
     unit, h, switches, tau, delay, duration, ring_time, ring_level,
     record, start, times, kinds, levels, potentials, inputs, arrived,
@@ -93,7 +93,7 @@ def follow_unit(
             waiting -= 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def follow_units(
     begin, end, h, switches, tau, delay, duration, counts,
     record, offsets, times, kinds, levels, potentials, inputs, arrived,
@@ -109,7 +109,7 @@ def follow_units(
         )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def sample_units(offsets, times, levels, potentials, inputs, arrived, tau, at, p, level, reached):
     """Potential, level u + v and arrived level at the ascending times `at`, written to (T, units)."""
     for unit in range(tau.size):
