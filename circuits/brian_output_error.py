@@ -20,6 +20,7 @@ from circuits.brian_circuit import (
     unique_prefix,
 )
 from circuits.brian_delay import LevelSignal, ring_buffer
+from circuits.errors import CircuitError
 from circuits.parameters import OutputError
 from circuits.transfer import brian_expression, drive, sigma_delta, sigma_t
 from circuits.waveform import Trace
@@ -45,6 +46,12 @@ tc = {CONTROL.expression} : 1
 delta : 1 (linked)
 noise : 1 (linked)
 """
+LAGGING = f"""
+dtc/dt = (tc_level - tc) / tau_control : 1
+tc_level = {CONTROL.expression} : 1 (constant over dt)
+delta : 1 (linked)
+noise : 1 (linked)
+"""
 
 
 class OutputErrorCircuit(BrianCircuit):
@@ -67,6 +74,9 @@ class OutputErrorCircuit(BrianCircuit):
         How δ reaches tc. ``"events"``, the default: each change of level is an event that arrives D later.
         ``"buffer"``: a record of δ, read D later; the same result, slower, for runtime mode only. ``"undelayed"``, the
         default with a delay of 0: tc = σ_t(δ) at once, and the circuit slides along its plateau and never shuts off.
+    tau_control : brian2.Quantity, optional
+        With ``coupling="undelayed"`` only: tc relaxes toward σ_t(δ) with this time constant. A lag is not a delay: δ
+        still slides along its plateau, and is never shut off.
     units : int, optional
         How many, where neither `h` nor `s` says so.
     dt : brian2.Quantity, optional
@@ -123,6 +133,7 @@ class OutputErrorCircuit(BrianCircuit):
         delay: Any = None,
         noise: Input = 0.0,
         coupling: str | None = None,
+        tau_control: Any = None,
         units: int | None = None,
         dt: Any = None,
         namespace: dict[str, Any] | None = None,
@@ -142,6 +153,10 @@ class OutputErrorCircuit(BrianCircuit):
         if inputs["h"].values is not None:
             p.check(inputs["h"].values, inputs["s"].values, unchecked)
         self.coupling = check_coupling(coupling, self.delay, dt)
+        if tau_control is not None and self.coupling != "undelayed":
+            raise CircuitError("tau_control: a control with a lag goes with coupling='undelayed', or a delay of 0")
+        lag = {} if tau_control is None else {"tau_control": times(tau_control, 0.0, "tau_control")}
+        undelayed = UNDELAYED if tau_control is None else LAGGING
         prefix = unique_prefix(name, "output_error", "error")
 
         error = brian2.NeuronGroup(
@@ -155,8 +170,9 @@ class OutputErrorCircuit(BrianCircuit):
         )
         control = brian2.NeuronGroup(
             self.units,
-            UNDELAYED if self.coupling == "undelayed" else DELAYED,
-            namespace={"t_upper": p.t_upper, "t_lower": p.t_lower},
+            undelayed if self.coupling == "undelayed" else DELAYED,
+            method="exponential_euler",
+            namespace={"t_upper": p.t_upper, "t_lower": p.t_lower, **lag},
             dt=dt,
             name=f"{prefix}_control",
         )

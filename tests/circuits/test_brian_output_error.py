@@ -113,6 +113,15 @@ def test_without_delay_the_correct_output_slides_along_its_plateau():
     assert trace.parameters.delay == 0
 
 
+@pytest.mark.parametrize("ratio", [0.05, 1, 5])
+def test_a_lag_of_the_control_is_no_delay(ratio):
+    parameters = OutputError(M=5, epsilon=0.1)
+    trace = simulate([1.5, 3, 4.9], 1, parameters, units=3, coupling="undelayed", tau_control=ratio * 10 * ms)
+    # tc hovers where h + 2 M (1 - tc) is about 2 M + S: there δ's level is 1 + epsilon or 1, and far from 0.
+    assert settled(trace).min() > 0.9
+    assert 0 < trace.tc[-1].min() and trace.tc[-1].max() < 1
+
+
 def test_midpoint_thresholds_keep_the_four_cases():
     trace = simulate(H, SUPERVISION, OutputError(t_threshold="midpoint"))
     low, high = settled(trace).min(axis=0), settled(trace).max(axis=0)
@@ -198,6 +207,7 @@ def test_mapping_names_what_it_has():
         ({"h": [1, 2], "s": [1, 1, 1]}, "h: 2 units; s: 3 units"),
         ({"h": 1, "s": 1, "tau": 10}, r"tau = 10: expected a time"),
         ({"h": 1, "s": 1, "delay": 0.01 * ms}, "less than the time step"),
+        ({"h": 1, "s": 1, "tau_control": 5 * ms}, "coupling='undelayed'"),
         ({"h": 1, "s": 1, "coupling": "spikes"}, "events, buffer, undelayed"),
     ],
 )
