@@ -37,10 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="circuit", metavar="output-error|shutdown|phase", required=True)
 
     error = commands.add_parser("output-error", help="the circuit (s, δ, tc) that computes the output error, eq. (6)")
-    error.add_argument("--h", type=float, nargs="+", default=[2.0, 0.5, -2.0, 0.5], help="input of the units")
-    error.add_argument(
-        "--s", type=float, nargs="+", default=None, help="supervision: 1 or -1 (default: 1 1 -1 -1, or 1)"
-    )
+    error.add_argument("--h", type=float, nargs="+", help="input of the units (2 0.5 -2 0.5)")
+    error.add_argument("--s", type=float, nargs="+", help="supervision, 1 or -1 (1; without --h 1 1 -1 -1)")
     _add_circuit_parameters(error)
     _add_form(error)
 

@@ -17,6 +17,7 @@ from circuits.waveform import ShutdownTrace, Trace
 
 Answer = tuple[str, dict[str, Any], Callable[[], Figure]]
 
+FOUR_CASES = ([2.0, 0.5, -2.0, 0.5], [1.0, 1.0, -1.0, -1.0])  # h and s, of Appendix 1
 PERIODS, PERIODS_PLOTTED = 12, 3.5
 MOST_SAMPLES = 5_000_000  # of all units together
 DEFAULT_UPDATES = 24
@@ -25,9 +26,8 @@ DEFAULT_UPDATES = 24
 def output_error(args: argparse.Namespace) -> Answer:
     """Simulate; give the table to print, the result as JSON has it, and how to draw the figure."""
     parameters = output_error_parameters(args)
-    h = np.asarray(args.h)
-    supervision = args.s if args.s is not None else ([1, 1, -1, -1] if h.size == 4 else [1])
-    h, s = _pair("h", h, "s", np.asarray(supervision, dtype=float))
+    supervision = args.s or ([1.0] if args.h else FOUR_CASES[1])
+    h, s = _pair("h", np.asarray(args.h or FOUR_CASES[0]), "s", np.asarray(supervision))
     parameters.check(h, s, args.unchecked)
     period = max(float(limit_cycle(parameters, side).period) for side in (1, -1))
     duration = args.duration * MS if args.duration else max(30 * parameters.tau, PERIODS * period)

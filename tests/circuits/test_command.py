@@ -49,6 +49,12 @@ def test_one_supervision_serves_all_units(capsys):
     assert result["s"] == [1, 1]
 
 
+def test_without_inputs_the_four_cases_are_shown(capsys):
+    result = run_json(capsys, "output-error")
+    assert result["equation_6"] == [0, 1, 0, -0.5]
+    assert run_json(capsys, "output-error", "--h", "1", "2", "3", "3.5")["s"] == [1, 1, 1, 1]
+
+
 @pytest.mark.parametrize("form", ["exact", "brian"])
 def test_without_delay_it_slides(capsys, form):
     result = run_json(capsys, "output-error", "--h", "2", "--s", "1", "--delay", "0", "--form", form)
