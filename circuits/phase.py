@@ -146,7 +146,9 @@ def phase_diagram(
         found = _run(circuit, grid["h"][units], s, grid["delay"][units], replace(noise, sd=sd), cycles)
         target = circuit.target(grid["h"][units], s)
         value = found.nearest_zero if readout == "nearest_zero" else found.mean
-        mechanism = _mechanisms(circuit, grid["h"][units], target, value, found, sd, readout, tolerance)
+        mechanism = _mechanisms(
+            circuit, grid["h"][units], s, grid["delay"][units], target, value, found, sd, readout, tolerance
+        )
         # The unit of each cell that is furthest from the target stands for it.
         error = np.abs(value - target).reshape(members.size, repeats)
         worst = np.arange(members.size) * repeats + error.argmax(axis=1)
@@ -176,9 +178,11 @@ def _run(circuit: OutputError, h: np.ndarray, s: int, delay: np.ndarray, noise: 
     return measure(circuit, h, supervision, 2 * half, since=half, delay=delay, noise=noise, unchecked=True)
 
 
-def _mechanisms(circuit, h, target, value, found, sd, readout, tolerance) -> np.ndarray:
+def _mechanisms(circuit, h, s, delay, target, value, found, sd, readout, tolerance) -> np.ndarray:
     """Why each unit reports what it does, indices into `MECHANISMS`; see there for their order."""
     silent = target == 0
+    # What the delay alone would leave; only beyond that is noise to blame.
+    too_short = np.abs(limit_cycle(circuit, s, delay=delay).nearest_zero) > tolerance
     oscillates = found.state == STATES.index("oscillating")
     conditions = [
         np.abs(value - target) <= tolerance,
@@ -186,8 +190,7 @@ def _mechanisms(circuit, h, target, value, found, sd, readout, tolerance) -> np.
         found.state == STATES.index("sliding"),
         ~silent & (sd > 0),
         oscillates & (readout == "mean"),
-        # Noise makes δ turn early or late; without noise a cycle's lowest point is the delay's doing.
-        silent & oscillates & (sd == 0),
+        silent & oscillates & too_short,
         silent & (sd > 0),
     ]
     return np.select(conditions, list(range(len(conditions))), default=UNSETTLED)

@@ -1,11 +1,6 @@
-"""What the tests of the circuits share: Brian2 without a compiler, and without its warnings about its own parser."""
+"""What the tests of the circuits share: Brian2 without a compiler."""
 
 import pytest
-
-
-def pytest_configure(config):
-    # Brian2 2.9 calls pyparsing by names that newer versions of it deprecate: not a warning about this package.
-    config.addinivalue_line("filterwarnings", r"ignore:'\w+' (deprecated|argument is deprecated):DeprecationWarning")
 
 
 @pytest.fixture

@@ -90,3 +90,9 @@ def test_values_that_no_circuit_has_are_refused():
         phase_diagram("mu", [2.0], "h", [0.5])
     with pytest.raises(CircuitError, match="readout 'median': expected one of nearest_zero, mean"):
         phase_diagram("mu", [1.0], "h", [0.5], readout="median")
+
+
+def test_a_delay_that_is_too_short_is_to_blame_whatever_the_noise():
+    # At D/τ = 1 the silence ends at e^-1 without any noise; at D/τ = 6 only noise can disturb it.
+    found = phase_diagram("delay", [1.0], "noise", [0.0, 1e-4], h=2.0)
+    assert (found.mechanism == INCOMPLETE).all()
