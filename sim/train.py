@@ -119,6 +119,7 @@ def _train(
     train, validation, test = (_stage(engine, part) for part in (data.train, data.validation, data.test))
     count, size = len(data.train), config.batch_size
     updates = -(-count // size)  # an epoch's
+    warned = False
     bar = tqdm(
         total=config.epochs * updates,
         initial=len(rows) * updates,
@@ -141,7 +142,10 @@ def _train(
                 if step % HEALTH_EVERY == 0 or update == updates - 1:
                     wrong = int(wrong)  # waits for the device, so that the clock counts finished work
                     seconds += time.perf_counter() - began
-                    check_health(engine.saturation(images), engine.settings)
+                    warning = check_health(engine.saturation(images), engine.settings)
+                    if warning and not warned:
+                        warned = True
+                        bar.write(f"warning: update {step + 1}: {warning}", file=sys.stderr)
                     began = time.perf_counter()
                 bar.update()
             weights = engine.weights()

@@ -15,6 +15,7 @@ import pytest
 from network.errors import BadInput
 from network.weights import Weights
 from sim.config import TrainConfig, config_text, make_config, read_config
+from sim.data import load_data
 from sim.health import Diverged, check_health
 from sim.run_folder import RunFolder, read_weights
 from sim.train import resume, start
@@ -226,6 +227,16 @@ def test_a_run_with_numbers_that_are_not_finite_stops():
         engine = engine_of(name, spec, weights, "urfb", order="after_update")
         with pytest.raises(Diverged, match="full1: its input is no longer a finite number; order 'after_update'"):
             check_health(engine.saturation(engine.stage(images)), engine.settings)
+
+
+def test_a_layer_that_is_nearly_saturated_is_reported_once(tmp_path, capsys):
+    settings = {"net": "Conv 4 3x3; Full 20; Output", "eta": 3.0, "rule": "frfb", "epochs": 3}
+    run = train(tmp_path / "run", **settings)
+    assert 0.95 < run.engine.saturation(run.engine.stage(load_data("digits").train.images))["full2"] < 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(lines) == 1
+    assert "full2: " in lines[0]
+    assert "eta below 3," in lines[0]
 
 
 def test_the_engines_report_the_same_saturation():
