@@ -20,7 +20,9 @@ from network.weights import Weights
 ENGINES = {
     "reference": ("sim.reference_engine", "ReferenceEngine", "numpy", ""),
     "torch": ("sim.torch_engine", "TorchEngine", "torch", 'pip install "hebb[torch]"'),
+    "event": ("sim.event_engine", "EventEngine", "numba", 'pip install "hebb[circuits]"'),
 }
+CIRCUITS = ("event",)  # the engines that read the circuit's settings: epsilon, M, K, gate_phase, unchecked
 DTYPES = ("float32", "float64")
 
 
@@ -42,6 +44,15 @@ class Settings:
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or ``"auto"``: a GPU where there is one.
     seed : int
         Of the dropout masks.
+    epsilon : float
+        Circuits only, as all below: how far sigma_delta rises above its plateau for a sufficiently correct output.
+    M, K : float or "auto"
+        Bounds of the inputs of the output units and of the feedback; where automatic, taken from the weights.
+    gate_phase : float or "auto"
+        When the Hebbian gates of the output open: how much of a cycle, 0 to 1, after the phase at which oscillating
+        units are nearest 0; automatically what is nearest 0 over a whole cycle.
+    unchecked : bool
+        Let inputs beyond M and feedback beyond K pass, to see what the circuit does there.
 
     Raises
     ------
@@ -56,6 +67,11 @@ class Settings:
     dtype: str = "float32"
     device: str = "auto"
     seed: int = 0
+    epsilon: float = 0.2
+    M: float | str = "auto"
+    K: float | str = "auto"
+    gate_phase: float | str = "auto"
+    unchecked: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -65,6 +81,14 @@ class Settings:
             raise BadInput(f"eta {self.eta:g}: expected a positive time step; the paper's is 0.1")
         if self.mu is not None and not 0 <= self.mu < float("inf"):
             raise BadInput(f"mu {self.mu:g}: expected 0 or more; 1/(classes - 1) where left out")
+        if not 0 <= self.epsilon < float("inf"):
+            raise BadInput(f"epsilon {self.epsilon:g}: expected 0 or more; with 0 no output is ever silenced")
+        for name, bound in (("M", self.M), ("K", self.K)):
+            if bound != "auto" and not (isinstance(bound, int | float) and 0 < bound < float("inf")):
+                raise BadInput(f"{name} {bound}: expected auto, or a positive bound")
+        phase = self.gate_phase
+        if phase != "auto" and not (isinstance(phase, int | float) and 0 <= phase < 1):
+            raise BadInput(f"gate phase {phase}: expected auto, or a share of a cycle, 0 <= phase < 1")
 
 
 class Engine(Protocol):
@@ -133,6 +157,7 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
 
 def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[str, str]) -> dict[str, Any]:
     """The `meta` of a trace: everything that one needs to know to compute it again."""
+    circuit = ("epsilon", "M", "K", "gate_phase", "unchecked") if engine in CIRCUITS else ()
     return {
         "engine": engine,
         "rule": settings.rule.name,
@@ -145,5 +170,6 @@ def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[
         "semantics": spec.semantics.name,
         "net": spec.notation,
         "dtype": settings.dtype,
+        **{name: getattr(settings, name) for name in circuit},
         "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},
     }

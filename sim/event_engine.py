@@ -1,0 +1,136 @@
+"""The network as a circuit, at full size: every unit with its control neurons, in the order of `sim.schedule`.
+
+Ideal timing: between two events the units concerned have settled, or run through a whole cycle. Nothing here knows
+equations (3) and (6): what they say must come out of s, tc, u and v.
+"""
+
+import numba
+import numpy as np
+
+from network.errors import BadInput
+from network.layers import Drop
+from network.randomness import dropout_mask
+from network.reference import default_mu
+from network.rules import effective_order
+from network.spec import NetworkSpec
+from network.trace import StepTrace
+from network.weights import Weights
+from sim.engine import Settings, describe
+from sim.event_output import OutputCircuit
+from sim.event_pools import Relays
+from sim.event_presentation import Circuit, Presentation
+from sim.event_synapses import synapses_of
+from sim.schedule import canonical_order
+
+EVALUATION_BATCH = 500  # images at a time where nothing is learned: bounds memory, changes no result
+
+
+class EventEngine:
+    """Runs a `NetworkSpec` as a circuit, on the CPU. See `sim.engine.Engine` for the methods.
+
+    Parameters
+    ----------
+    spec, weights, settings
+        As `sim.engine.open_engine`.
+
+    Raises
+    ------
+    BadInput
+        For the rule ``bp``, whose softmax no circuit of the paper computes, or a device that is not the CPU. Later, for
+        an input beyond M or feedback beyond K, naming the unit.
+
+    Notes
+    -----
+    With the semantics ``code2018`` an output exactly at the margin is not updated by the code, but is by the circuit:
+    such outputs are among the ties.
+    """
+
+    def __init__(self, spec: NetworkSpec, weights: Weights, settings: Settings) -> None:
+        if settings.rule.loss != "hinge":
+            raise BadInput(
+                f"rule '{settings.rule.name}': its softmax has no circuit; rule 'bph' feeds back through W with the "
+                f"hinge loss, whose circuit is that of Appendix 1"
+            )
+        if settings.device not in ("auto", "cpu"):
+            raise BadInput(f"engine 'event' runs on the CPU, not on '{settings.device}'; --device cpu")
+        self.spec = spec
+        self.settings = settings
+        self.device = "cpu"
+        self._dtype = np.dtype(settings.dtype)
+        self._synapses = {node.index: synapses_of(node) for node in spec.weighted}
+        R, mask_R = ({}, {}) if settings.rule.symmetric else (weights.R, weights.mask_R)
+        groups = (weights.W, R, weights.mask_W, mask_R)
+        self._circuit = Circuit(
+            spec,
+            settings,
+            self._synapses,
+            OutputCircuit(spec.classes, default_mu(spec, settings.mu), settings),
+            *({i: self._inside(i, array) for i, array in group.items()} for group in groups),
+        )
+        self._events = canonical_order(spec, effective_order(settings.rule, settings.order))
+
+    def _inside(self, i: int, array: np.ndarray) -> np.ndarray:
+        return self._synapses[i].inside(np.asarray(array, dtype=self._dtype))
+
+    def stage(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def present(self, images: np.ndarray, labels: np.ndarray) -> StepTrace:
+        trace = StepTrace()
+        relays = Relays(self.spec.semantics, {})
+        presentation = Presentation(
+            self._circuit, self._pixels(images), np.asarray(labels), relays, keep=False, trace=trace
+        )
+        presentation.run(self._events)
+        trace.meta = describe("event", self.spec, self.settings, {"numba": numba.__version__})
+        return trace
+
+    def learn(self, images: np.ndarray, labels: np.ndarray, step: int) -> int:
+        kept = {
+            node.name: dropout_mask(self.settings.seed, step, position, (len(images), *node.shape), node.layer.fraction)
+            for position, node in enumerate(self.spec.nodes)
+            if isinstance(node.layer, Drop)
+        }
+        relays = Relays(self.spec.semantics, kept)
+        presentation = Presentation(self._circuit, self._pixels(images), np.asarray(labels), relays, keep=True)
+        presentation.run(self._events)
+        return int(np.count_nonzero(presentation.potential[len(self.spec.weighted)].argmax(1) != labels))
+
+    def cut_control(self, unit: int) -> None:
+        """Cut the connection from the control tc of output `unit` to its error unit: a lesion, for good."""
+        self._circuit.output.connected[unit] = False
+
+    def outputs(self, images: np.ndarray) -> np.ndarray:
+        parts = range(0, len(images), EVALUATION_BATCH)
+        top = len(self.spec.weighted)
+        return np.concatenate([self._potentials(images[at : at + EVALUATION_BATCH])[top] for at in parts])
+
+    def saturation(self, images: np.ndarray) -> dict[str, float]:
+        h = self._potentials(images)
+        shares = {}
+        for node in self.spec.weighted:
+            drive = self.spec.gain * h[node.index]
+            saturated = 0.0 if node.is_output else float((np.abs(drive) >= 1).mean())
+            shares[node.name] = saturated if np.isfinite(drive).all() else float("nan")
+        return shares
+
+    def weights(self) -> Weights:
+        circuit = self._circuit
+        W, R, mask_W, mask_R = (
+            {i: self._synapses[i].outside(array) for i, array in group.items()}
+            for group in (circuit.W, circuit.R, circuit.mask_W, circuit.mask_R)
+        )
+        as_bool = ({i: mask.astype(bool) for i, mask in masks.items()} for masks in (mask_W, mask_R))
+        return Weights(W, R, *as_bool)
+
+    def _potentials(self, images: np.ndarray) -> dict[int, np.ndarray]:
+        """Membrane potentials of all layers when activity has gone up, nothing dropped."""
+        feedforward = [event for event in self._events if event.kind in ("present", "arrive", "settle")]
+        relays = Relays(self.spec.semantics, {})
+        presentation = Presentation(self._circuit, self._pixels(images), np.empty(0, dtype=int), relays, keep=False)
+        presentation.run(feedforward)
+        return presentation.potential
+
+    def _pixels(self, images: np.ndarray) -> np.ndarray:
+        pixels = np.array(images.transpose(0, 2, 3, 1), dtype=self._dtype, order="C")
+        return pixels / 255 if images.dtype == np.uint8 else pixels

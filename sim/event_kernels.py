@@ -1,0 +1,136 @@
+"""The units of the event engine, compiled: every function here lets many units do one thing.
+
+The arithmetic is that of `circuits.transfer`. State is kept in the network's precision; what a unit computes from it in
+passing is computed in double precision.
+"""
+
+import numpy as np
+
+from circuits import transfer
+from circuits.compiled import compiled
+
+# Numba's cache looks at the changes of this file only: after a change in transfer.py, delete __pycache__.
+_saturate = compiled(transfer.saturate)
+_drive = compiled(transfer.drive)
+_sigma_delta = compiled(transfer.sigma_delta)
+_sigma_t = compiled(transfer.sigma_t)
+_u = compiled(transfer.u)
+_v = compiled(transfer.v)
+_inhibited = compiled(transfer.inhibited)
+_shut_off = compiled(transfer.shut_off)
+
+# The states of an output unit before one returns: σ_δ has five levels and σ_t three, and the start is one more.
+STATES = 16
+CYCLE = 4  # updates of the cycle of a sufficiently correct output: δ up, tc on, δ down, tc off
+
+
+@compiled
+def settle(potential, gain, x):
+    """x = σ(g potential) of settled units; all (units,)."""
+    for i in range(x.size):
+        x[i] = _saturate(potential[i], gain)
+
+
+@compiled
+def latch(x, u, v):
+    """u and v take their values from x and keep them; all (units,), u and v of whole numbers."""
+    for i in range(x.size):
+        u[i] = _u(x[i])
+        v[i] = _v(x[i])
+
+
+@compiled
+def replace(received, u, v, K, gain, activity):
+    """The feedback that u and v let pass, times the gain, replaces the activity; all (units,).
+
+    Returns
+    -------
+    bool
+        Whether some feedback was not below K.
+    """
+    beyond = False
+    for i in range(activity.size):
+        arriving = received[i]
+        beyond |= abs(arriving) >= K
+        activity[i] = gain * _shut_off(_inhibited(arriving, u[i], v[i], K), K)
+    return beyond
+
+
+@compiled
+def output_error(h, s, connected, M, S, mu, epsilon, upper, lower, phase, delta):
+    """Let every output unit and its control run until their states repeat, and read δ.
+
+    δ = σ_δ(h + 2 M s - 2 M tc) and tc = σ_t(δ) follow from the states before, beginning with δ = tc = 0.
+
+    Parameters
+    ----------
+    h, s : (N, classes)
+        Input and supervision, ±1.
+    connected : bool (classes,)
+        Whether the unit's control neuron reaches it.
+    M, S, mu, epsilon, upper, lower : float
+        The circuit.
+    phase : float
+        Share of a cycle from the phase at which an oscillating unit is at 0 to the reading; negative to read what is
+        nearest 0 over the cycle.
+    delta : (N, classes)
+        Written: δ as read.
+    """
+    deltas = np.empty(STATES + 1)
+    controls = np.empty(STATES + 1)
+    for n in range(h.shape[0]):
+        for unit in range(h.shape[1]):
+            deltas[0], controls[0] = 0.0, 0.0
+            last, first = 0, -1
+            while first < 0 and last < STATES:
+                tc = controls[last] if connected[unit] else 0.0
+                H = _drive(h[n, unit], s[n, unit], tc, M)
+                deltas[last + 1] = _sigma_delta(H, M, S, mu, epsilon)
+                controls[last + 1] = _sigma_t(deltas[last], upper, lower)
+                last += 1
+                for before in range(last):
+                    if deltas[before] == deltas[last] and controls[before] == controls[last]:
+                        first = before
+                        break
+            length = last - first
+            if phase < 0:
+                value = deltas[first]
+                for k in range(first, last):
+                    if abs(deltas[k]) < abs(value):
+                        value = deltas[k]
+            else:
+                when = STATES * CYCLE + int(CYCLE * phase)  # whole cycles after the start, when δ was 0
+                value = deltas[first + (when - first) % length]
+            delta[n, unit] = value
+
+
+@compiled
+def drop(x, kept, scale, out):
+    """Silent synapses: x (N, H, W, C) where kept (N, C, H, W), times `scale`; 0 elsewhere."""
+    for n in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            for j in range(x.shape[2]):
+                for c in range(x.shape[3]):
+                    out[n, i, j, c] = x[n, i, j, c] * kept[n, c, i, j] * scale
+
+
+@compiled
+def largest_row_sum(W):
+    """The largest sum of |W| along a row of W (rows, columns)."""
+    largest = 0.0
+    for i in range(W.shape[0]):
+        total = 0.0
+        for j in range(W.shape[1]):
+            total += abs(W[i, j])
+        largest = max(largest, total)
+    return largest
+
+
+@compiled
+def largest_column_sum(R):
+    """The largest sum of |R| along a column of R (rows, columns)."""
+    sums = np.zeros(R.shape[1])
+    for i in range(R.shape[0]):
+        for j in range(R.shape[1]):
+            sums[j] += abs(R[i, j])
+    return sums.max()
