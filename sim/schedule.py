@@ -1,14 +1,39 @@
-"""One presentation as events, in the order that Remark 1 asks for.
+"""One presentation as events, and what each of them needs: the order of Remark 1, as a graph.
 
 Layers are named by the i of W/<i>. Pools, drops and SUMs have no events of their own: they pass on what the layers with
-weights put out, so that a layer may read several layers (a SUM between) and be read by several.
+weights put out, so that a layer l may read several layers, its sources (a SUM between), and be read by several.
+
+`arrive` and `settle` are signals: they follow from what causes them. All others are actions: a clock fires them, and
+nothing stops it from firing one too early. What each action needs, and how the increments go wrong where it is not so:
+
+================  ==============  ======================================================  ============================
+needed            by              is                                                      otherwise
+================  ==============  ======================================================  ============================
+output settled    teach           h_L has settled                                         delta_L is for another h
+error settled     gate(L)         delta_L has settled after `teach`                       dW_L ~ h_L x_{L-1}
+delta settled     gate(l)         delta_l has settled after `replace(l)`                  dW_l ~ x_l x_{l-1}
+x settled         gate(l)         the sources' x have settled                             dW_l is too small
+x settled         latch(l)        x_l has settled                                         saturated units take feedback
+x feedforward     gate(l)         no source has been replaced                             dW_l ~ delta_l delta_{l-1}
+x feedforward     latch(l)        x_l has not been replaced                               u, v judge delta_l, not x_l
+gate closed       replace(l)      the gates of all layers that read x_l are closed        dW of those ~ delta delta
+gate closed       consolidate(l)  the increment is complete                               W_l, R_l do not change
+latched           replace(l)      u_l, v_l are up                                         saturated units take feedback
+feedback arrived  replace(l)      delta of all layers that read x_l is here               delta_l lacks their share
+feedback passed   consolidate(l)  delta of all sources has settled (`before_update`)      it comes through the new R_l
+weights changed   replace(l)      all layers that read x_l consolidated (`after_update`)  it comes through the old R
+================  ==============  ======================================================  ============================
 """
 
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from network.errors import unknown
+from network.errors import BadInput, unknown
 from network.rules import ORDERS
 from network.spec import INPUT, NetworkSpec
+
+SIGNALS = ("arrive", "settle")
+ACTIONS = ("present", "teach", "gate", "latch", "replace", "consolidate")
 
 
 class Event(NamedTuple):
@@ -17,7 +42,7 @@ class Event(NamedTuple):
     Attributes
     ----------
     kind : str
-        ``present``, ``arrive``, ``settle``, ``teach``, ``gate``, ``latch``, ``replace`` or ``consolidate``.
+        One of `SIGNALS` or `ACTIONS`.
     layer : int
         i of W/<i>, from 1; 0 for ``present`` and ``teach``.
     """
@@ -27,6 +52,115 @@ class Event(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind}({self.layer})" if self.layer else self.kind
+
+
+class Requirement(NamedTuple):
+    """`effect` waits for `cause`: an edge of the graph.
+
+    Attributes
+    ----------
+    cause, effect : Event
+    name : str
+        What `effect` needs; see the table above.
+    lag : float
+        Seconds that have to pass from the one to the other.
+    kind : {"needed", "signal", "customary"}
+        A signal follows its cause and cannot come before it. Customary is the order of figure 15 where nothing depends
+        on it: u and v may be latched before the gate as well as after.
+    still : str
+        What `cause` needs in turn: that `effect` has not happened. Empty where it does not care.
+    """
+
+    cause: Event
+    effect: Event
+    name: str
+    lag: float = 0.0
+    kind: str = "needed"
+    still: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.effect} needs {self.cause}: {self.name}"
+
+
+class TimingViolation(RuntimeError):
+    """An event happened without what it needs.
+
+    Attributes
+    ----------
+    event : Event
+        What happened.
+    requirement : str
+        The name of what it needs, as in the table above.
+    other : Event
+        The event that should have happened before; for "x feedforward" after.
+    time : float
+        Seconds after the start.
+    """
+
+    def __init__(self, event: Event, requirement: str, other: Event, time: float, why: str) -> None:
+        super().__init__(f"{event} at {time * 1e3:.4g} ms: '{requirement}' does not hold, {why}")
+        self.event = event
+        self.requirement = requirement
+        self.other = other
+        self.time = time
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long things take, in seconds; one number for all layers, or one for each of W/1, W/2, ...
+
+    Attributes
+    ----------
+    delay : float or tuple of float
+        Transmission of activity to a layer, from those below it.
+    settling : float or tuple of float
+        From the arrival of its input until a layer's activity, x or delta, counts as settled.
+    feedback_delay : float or tuple of float
+        Transmission of feedback from a layer to those below it.
+    gate : float or tuple of float
+        How long the Hebbian window stays open.
+    latch : float or tuple of float
+        Until u and v act.
+    consolidation : float or tuple of float
+        Until a layer's tags have become weights.
+    error : float
+        From the target until the output error can be read.
+
+    Raises
+    ------
+    BadInput
+        For a time that is negative or not finite.
+    """
+
+    delay: float | tuple[float, ...] = 2e-3
+    settling: float | tuple[float, ...] = 60e-3
+    feedback_delay: float | tuple[float, ...] = 2e-3
+    gate: float | tuple[float, ...] = 20e-3
+    latch: float | tuple[float, ...] = 10e-3
+    consolidation: float | tuple[float, ...] = 10e-3
+    error: float = 60e-3
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            for seconds in value if isinstance(value, tuple) else (value,):
+                if not 0 <= seconds < float("inf"):
+                    raise BadInput(f"timing: {field.name} = {seconds:g} s: expected 0 or more, in seconds")
+
+    def of(self, name: str, layer: int) -> float:
+        """The time `name` of a layer."""
+        value = getattr(self, name)
+        return value[layer - 1] if isinstance(value, tuple) else value
+
+    def check(self, layers: int) -> None:
+        """`BadInput` where times are given for another number of layers."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple) and len(value) != layers:
+                raise BadInput(f"timing: {field.name} has {len(value)} values: expected 1 or {layers}, one a layer")
+
+
+IDEAL = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # everything at once, in the order of `canonical_order`
 
 
 def sources_of(spec: NetworkSpec) -> dict[int, tuple[int, ...]]:
@@ -97,3 +231,45 @@ def _consolidate(
         else:
             events.append(Event("consolidate", layer))
     return waiting
+
+
+def requirements_of(spec: NetworkSpec, order: str, timing: Timing) -> tuple[Requirement, ...]:
+    """Everything that some event waits for: signals, the needs of the table above, and the customs of figure 15."""
+    sources = sources_of(spec)
+    top = len(sources)
+    timing.check(top)
+    found: list[Requirement] = []
+
+    def wait(effect: Event, cause: Event, name: str, lag: float = 0.0, kind: str = "needed", still: str = "") -> None:
+        found.append(Requirement(cause, effect, name, lag, kind, still))
+
+    for layer, below in sources.items():
+        arrive, settle = Event("arrive", layer), Event("settle", layer)
+        gate, consolidate = Event("gate", layer), Event("consolidate", layer)
+        for a in below:
+            cause, name = (Event("settle", a), "source settled") if a else (Event("present"), "presented")
+            wait(arrive, cause, name, timing.of("delay", layer), "signal")
+        wait(settle, arrive, "arrived", timing.of("settling", layer), "signal")
+        # How delta comes about: at the output by teaching, elsewhere by replacing x.
+        if layer == top:
+            delta, takes = Event("teach"), timing.error
+            wait(delta, settle, "output settled")
+            wait(gate, delta, "error settled", takes)
+        else:
+            delta, takes = Event("replace", layer), timing.of("settling", layer)
+            wait(Event("latch", layer), settle, "x settled")
+            wait(delta, Event("latch", layer), "latched", timing.of("latch", layer), still="x feedforward")
+            wait(gate, delta, "delta settled", takes)
+        window = timing.of("gate", layer)
+        wait(consolidate, gate, "gate closed", window)
+        for a in filter(None, below):  # the input, 0, keeps its activity
+            replace = Event("replace", a)
+            wait(gate, Event("settle", a), "x settled")
+            wait(replace, gate, "gate closed", window, still="x feedforward")
+            wait(Event("latch", a), gate, "figure 15", window, "customary")
+            wait(replace, delta, "feedback arrived", takes + timing.of("feedback_delay", layer))
+            if order == "before_update":
+                wait(consolidate, replace, "feedback passed", timing.of("settling", a))
+            else:
+                wait(replace, consolidate, "weights changed", timing.of("consolidation", layer))
+    return tuple(found)

@@ -1,0 +1,85 @@
+"""The event queue: a heap of times, compiled. What a clock has planned is on it from the start; signals join it when
+the last of their causes has happened."""
+
+from heapq import heappop, heappush
+
+import numpy as np
+
+from circuits.compiled import compiled
+
+NEEDED, SIGNAL, CUSTOMARY = range(3)
+
+
+@compiled
+def run_queue(start, omitted, shift, cause, effect, lag, kind, still, resolution, stop):
+    """Let all events happen.
+
+    Parameters
+    ----------
+    start : float64 (events,)
+        When the clock fires each action; infinite for signals, which wait for their causes.
+    omitted : bool (events,)
+        What never happens.
+    shift : float64 (events,)
+        Seconds by which signals are late.
+    cause, effect : int64 (edges,)
+        Numbers of events.
+    lag : float64 (edges,)
+        Seconds that do have to pass between the two.
+    kind : int64 (edges,)
+        `NEEDED`, `SIGNAL` or `CUSTOMARY`.
+    still : bool (edges,)
+        Whether the cause needs the effect not to have happened.
+    resolution : float
+        Seconds by which times may differ and be the same.
+    stop : bool
+        Whether to end with the first event that lacks something.
+
+    Returns
+    -------
+    order : int64 (happened,)
+        The events in the order in which they happened; at the same time, in the order of their numbers.
+    happened : float64 (events,)
+        When; NaN for those that did not.
+    broken : int64 (violations, 2)
+        Edge, and 1 where the cause found the effect done, 0 where the effect lacked the cause.
+    """
+    events = start.size
+    happened = np.full(events, np.nan)
+    ready = np.zeros(events)  # of signals: when the last of the causes so far has arrived
+    waiting = np.zeros(events, np.int64)  # how many are still to come
+    for edge in range(cause.size):
+        if kind[edge] == SIGNAL:
+            waiting[effect[edge]] += 1
+    heap = [(np.inf, -1)]  # the end; it tells the compiler the type, too
+    for event in range(events):
+        if start[event] < np.inf and not omitted[event]:
+            heappush(heap, (start[event], event))
+    order = np.empty(events, np.int64)
+    broken = np.empty((2 * cause.size, 2), np.int64)
+    count = 0
+    faults = 0
+    while True:
+        time, event = heappop(heap)
+        if event < 0 or (stop and faults > 0):
+            break
+        for edge in range(cause.size):
+            # A comparison with NaN is false: what has not happened is not there.
+            if effect[edge] == event and kind[edge] == NEEDED:
+                if not happened[cause[edge]] + lag[edge] <= time + resolution:
+                    broken[faults, 0], broken[faults, 1] = edge, 0
+                    faults += 1
+            elif cause[edge] == event and still[edge] and happened[effect[edge]] <= time:
+                broken[faults, 0], broken[faults, 1] = edge, 1
+                faults += 1
+        happened[event] = time
+        order[count] = event
+        count += 1
+        for edge in range(cause.size):
+            if cause[edge] == event and kind[edge] == SIGNAL:
+                late = effect[edge]
+                ready[late] = max(ready[late], time + lag[edge])
+                waiting[late] -= 1
+                if waiting[late] == 0 and not omitted[late] and ready[late] < np.inf:
+                    heappush(heap, (ready[late] + shift[late], late))
+    return order[:count], happened, broken[:faults]
