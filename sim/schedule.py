@@ -19,7 +19,7 @@ x feedforward     latch(l)        x_l has not been replaced                     
 gate closed       replace(l)      the gates of all layers that read x_l are closed        dW of those ~ delta delta
 gate closed       consolidate(l)  the increment is complete                               W_l, R_l do not change
 latched           replace(l)      u_l, v_l are up                                         saturated units take feedback
-feedback arrived  replace(l)      delta of all layers that read x_l is here               delta_l lacks their share
+feedback arrived  replace(l)      delta of all layers that read x_l is here               their x comes down instead
 feedback passed   consolidate(l)  delta of all sources has settled (`before_update`)      it comes through the new R_l
 weights changed   replace(l)      all layers that read x_l consolidated (`after_update`)  it comes through the old R
 ================  ==============  ======================================================  ============================

@@ -198,8 +198,9 @@ def _approach(columns: np.ndarray, begin: float, takes: float) -> np.ndarray:
 def _draw_gate(ax: Axes, times: _Times, layer: int, lowest: int) -> None:
     bottom, height = lowest - HALF - 0.06, layer - lowest + 2 * HALF + 0.12
     at, lasts = times.of("gate", layer), times.lasts("gate", layer)
-    box = Rectangle((at, bottom), lasts, height, fc=(*to_rgb(GREEN), 0.15), ec=GREEN, lw=1.5, zorder=5)
-    ax.add_patch(box)
+    if np.isfinite(at):
+        colours = {"fc": (*to_rgb(GREEN), 0.15), "ec": GREEN}
+        ax.add_patch(Rectangle((at, bottom), lasts, height, lw=1.5, zorder=5, **colours))
 
 
 def _draw_latch(ax: Axes, times: _Times, layer: int) -> None:

@@ -101,9 +101,10 @@ class Schedule:
     def waits(self) -> tuple[Requirement, ...]:
         """What the plan waits for: `requirements`, less the missing, with the swapped turned round."""
         wrong = self.missing | self.swapped
-        # Customs that follow the same cause would make the plan wait all the same.
-        loose = {requirement.cause for requirement in wrong}
-        kept = [r for r in self.requirements if r not in wrong and not (r.kind == "customary" and r.cause in loose)]
+        # A latch that by custom follows the same gate would have `replace` wait all the same.
+        loose = {(r.cause, Event("latch", r.effect.layer)) for r in wrong}
+        drop = {r for r in self.requirements if r.kind == "customary" and (r.cause, r.effect) in loose} | wrong
+        kept = [r for r in self.requirements if r not in drop]
         turned = [Requirement(r.effect, r.cause, r.name, kind="customary") for r in self.swapped]
         return (*kept, *turned)
 
