@@ -2,12 +2,12 @@
 
 from circuits.compiled import compiled
 
-NOWHERE = 65535  # the winner lies in the padding, which takes no feedback
+NOWHERE = -1  # the winner lies in the padding, which takes no feedback
 
 
 @compiled
 def max_pool(x, size, stride, top, left, pooled, winner):
-    """The first largest of every window, zeros of the padding included, and which of its pixels that is."""
+    """The first largest of every window, zeros of the padding included, and which pixel of the map that is."""
     height, width, channels = x.shape[1], x.shape[2], x.shape[3]
     for n in range(pooled.shape[0]):
         for i in range(pooled.shape[1]):
@@ -16,17 +16,17 @@ def max_pool(x, size, stride, top, left, pooled, winner):
                     for b in range(size):
                         row, column = i * stride + a - top, j * stride + b - left
                         inside = 0 <= row < height and 0 <= column < width
-                        code = a * size + b if inside else NOWHERE
+                        pixel = row * width + column if inside else NOWHERE
                         if a == 0 and b == 0:
                             for c in range(channels):
                                 pooled[n, i, j, c] = x[n, row, column, c] if inside else 0.0
-                                winner[n, i, j, c] = code
+                                winner[n, i, j, c] = pixel
                         elif inside:
                             for c in range(channels):
                                 value = x[n, row, column, c]
                                 larger = value > pooled[n, i, j, c]
                                 pooled[n, i, j, c] = value if larger else pooled[n, i, j, c]
-                                winner[n, i, j, c] = code if larger else winner[n, i, j, c]
+                                winner[n, i, j, c] = pixel if larger else winner[n, i, j, c]
                         else:
                             for c in range(channels):
                                 larger = pooled[n, i, j, c] < 0.0
@@ -35,17 +35,16 @@ def max_pool(x, size, stride, top, left, pooled, winner):
 
 
 @compiled
-def feedback_to_winner(feedback, winner, size, stride, top, left, received):
-    """Feedback of every window to the pixel that won; `received` (N, H, W, C) is written."""
+def feedback_to_winner(feedback, winner, received):
+    """Feedback of every window, (N, H', W', C), to the pixel that won; `received` (N, H * W, C) is written."""
     received[:] = 0.0
     for n in range(feedback.shape[0]):
         for i in range(feedback.shape[1]):
             for j in range(feedback.shape[2]):
                 for c in range(feedback.shape[3]):
-                    code = winner[n, i, j, c]
-                    if code != NOWHERE:
-                        row, column = i * stride + code // size - top, j * stride + code % size - left
-                        received[n, row, column, c] += feedback[n, i, j, c]
+                    pixel = winner[n, i, j, c]
+                    if pixel != NOWHERE:
+                        received[n, pixel, c] += feedback[n, i, j, c]
 
 
 @compiled

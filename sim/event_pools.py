@@ -9,6 +9,7 @@ from network.semantics import Semantics
 from network.spec import Node
 from sim import event_kernels
 from sim import event_pool_kernels as pools
+from sim.event_threads import share
 
 
 class Relays:
@@ -37,12 +38,14 @@ class Relays:
                 return self._drop(node, x)
             case Maxpool() as pool:
                 pooled = _maps(node, x)
-                winner = self._winner[node.name] = np.empty(pooled.shape, dtype=np.uint16)
-                pools.max_pool(x, *self._window(pool, node), pooled, winner)
+                winner = self._winner[node.name] = np.empty(pooled.shape, dtype=np.int32)
+                window = self._window(pool, node)
+                share(lambda b, e: pools.max_pool(x[b:e], *window, pooled[b:e], winner[b:e]), len(x), x.size)
                 return pooled
             case Avgpool() as pool:
                 pooled = _maps(node, x)
-                pools.average_pool(x, *self._window(pool, node), pooled)
+                window = self._window(pool, node)
+                share(lambda b, e: pools.average_pool(x[b:e], *window, pooled[b:e]), len(x), x.size)
                 return pooled
         raise AssertionError(node)
 
@@ -51,16 +54,18 @@ class Relays:
         match node.layer:
             case Drop():
                 return self._drop(node, feedback)
+            case Maxpool() if self._semantics.pool_ties == "first":
+                received, winner = np.empty_like(x), self._winner[node.name]
+                pixels = received.reshape(len(x), -1, x.shape[3])
+                share(lambda b, e: pools.feedback_to_winner(feedback[b:e], winner[b:e], pixels[b:e]), len(x), x.size)
+                return received
             case Maxpool() as pool:
-                received = np.empty_like(x)
-                if self._semantics.pool_ties == "first":
-                    pools.feedback_to_winner(feedback, self._winner[node.name], *self._window(pool, node), received)
-                else:
-                    pools.feedback_to_all_winners(feedback, x, put_out, *self._window(pool, node), received)
+                received, window = np.empty_like(x), self._window(pool, node)
+                pools.feedback_to_all_winners(feedback, x, put_out, *window, received)
                 return received
             case Avgpool() as pool:
-                received = np.empty_like(x)
-                pools.feedback_of_average(feedback, *self._window(pool, node), received)
+                received, window = np.empty_like(x), self._window(pool, node)
+                pools.feedback_of_average(feedback, *window, received)
                 return received
         return feedback  # a SUM tells both its sources the same
 
@@ -87,13 +92,12 @@ class Relays:
         if node.name not in self._kept:
             return value
         assert isinstance(node.layer, Drop)
-        kept, out = self._kept[node.name], np.empty_like(value)
-        as_maps = value.reshape(len(value), 1, 1, -1) if value.ndim == 2 else value
-        event_kernels.drop(
-            as_maps, kept.reshape(*kept.shape, *[1] * (4 - kept.ndim)), 1 / (1 - node.layer.fraction),
-            out.reshape(as_maps.shape),
-        )  # fmt: skip
-        return out
+        kept, scale = self._kept[node.name], 1 / (1 - node.layer.fraction)
+        kept = kept.reshape(*kept.shape, *[1] * (4 - kept.ndim))
+        maps = value.reshape(len(value), 1, 1, -1) if value.ndim == 2 else value
+        out = np.empty_like(maps)
+        share(lambda b, e: event_kernels.drop(maps[b:e], kept[b:e], scale, out[b:e]), len(maps), maps.size)
+        return out.reshape(value.shape)
 
     def _window(self, pool: Pool, node: Node) -> tuple[int, int, int, int]:
         _, height, width = node.source_shapes[0]

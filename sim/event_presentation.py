@@ -14,6 +14,7 @@ from sim.engine import Settings
 from sim.event_output import OutputCircuit, above
 from sim.event_pools import Relays
 from sim.event_synapses import Synapses
+from sim.event_threads import one_blas_thread, share
 from sim.schedule import Event
 
 
@@ -78,8 +79,9 @@ class Presentation:
 
     def run(self, events: Iterable[Event]) -> None:
         """Fire `events`, one after the other."""
-        for event in events:
-            self.fire(event)
+        with one_blas_thread():
+            for event in events:
+                self.fire(event)
 
     def fire(self, event: Event) -> None:
         """One event; `sim.schedule.Event` lists the kinds."""
@@ -106,7 +108,8 @@ class Presentation:
             self._largest[node.name] = bound * self._largest[node.sources[0]]
         else:
             x = np.empty_like(h)
-            event_kernels.settle(h.reshape(-1), float(self._spec.gain), x.reshape(-1))
+            potential, activity, gain = h.reshape(-1), x.reshape(-1), float(self._spec.gain)
+            share(lambda b, e: event_kernels.settle(potential[b:e], gain, activity[b:e]), h.size, h.size)
             self._largest[node.name] = 1.0
         self._activity[node.name] = x
         if self._trace is not None:
@@ -124,22 +127,26 @@ class Presentation:
 
     def _latch(self, layer: int) -> None:
         """u and v of every unit take their values from its activity."""
-        x = self._activity[self._spec.weighted[layer - 1].name]
-        self._u[layer], self._v[layer] = np.empty(x.shape, dtype=np.int8), np.empty(x.shape, dtype=np.int8)
-        event_kernels.latch(x.reshape(-1), self._u[layer].reshape(-1), self._v[layer].reshape(-1))
+        x = self._activity[self._spec.weighted[layer - 1].name].reshape(-1)
+        u, v = np.empty(x.size, dtype=np.int8), np.empty(x.size, dtype=np.int8)
+        share(lambda b, e: event_kernels.latch(x[b:e], u[b:e], v[b:e]), x.size, x.size)
+        self._u[layer], self._v[layer] = u, v
 
     def _replace(self, layer: int) -> None:
         """The feedback of the layers above, as u and v let it pass, replaces the activity."""
         node, gain = self._spec.weighted[layer - 1], float(self._spec.gain)
         received, bound = self._feedback_to(node.name)
         K = above(bound) if isinstance(self._settings.K, str) else float(self._settings.K)
-        activity = self._activity[node.name]
+        activity = self._activity[node.name].reshape(-1)
         if layer not in self._u:  # an order that replaces before it latches: both are still at rest
-            self._u[layer], self._v[layer] = np.zeros(activity.shape, np.int8), np.zeros(activity.shape, np.int8)
-        beyond = event_kernels.replace(
-            received.reshape(-1), self._u[layer].reshape(-1), self._v[layer].reshape(-1), K, gain, activity.reshape(-1)
-        )
-        if beyond and not self._settings.unchecked:
+            self._u[layer], self._v[layer] = (np.zeros(activity.size, dtype=np.int8) for _ in range(2))
+        u, v, arriving = self._u[layer], self._v[layer], received.reshape(-1)
+
+        def part(b: int, e: int) -> bool:
+            return event_kernels.replace(arriving[b:e], u[b:e], v[b:e], K, gain, activity[b:e])
+
+        beyond = share(part, activity.size, activity.size)
+        if any(beyond) and not self._settings.unchecked:
             flat = np.abs(outside(received)).reshape(len(received), -1)
             n, unit = (int(k) for k in np.argwhere(flat >= K)[0])
             raise BadInput(
@@ -148,7 +155,7 @@ class Presentation:
             )
         self._largest[node.name] = gain * bound
         if self._trace is not None:
-            self._trace.delta[layer] = outside(activity)
+            self._trace.delta[layer] = outside(self._activity[node.name])
 
     def _gate(self, layer: int) -> None:
         """The Hebbian window: every synapse is tagged with the product of the two activities that it connects."""

@@ -1,62 +1,86 @@
-"""What the synapses of convolutions see, compiled: patches of maps (N, H, W, C), to be multiplied by a matrix."""
+"""What the synapses of convolutions see, compiled: patches of maps (N, H, W, C), to be multiplied by a matrix.
+
+Indices are unsigned and into flat arrays: Numba lets negative ones count from the end, and checking for those would
+keep the loops from being vectorised.
+"""
+
+from numba import uintp
 
 from circuits.compiled import compiled
 
 
 @compiled
-def gather(x, kh, kw, top, left, patches):
-    """The kh x kw pixels around every position, zeros outside: patches (N * H * W, kh * kw * C)."""
-    height, width, channels = x.shape[1], x.shape[2], x.shape[3]
-    row = 0
-    for n in range(x.shape[0]):
+def _copy_window(x, image, height, row, y, begin, low, high, run, patches, to):
+    """One row of a window, `run` numbers of which those from `low` to `high` lie inside the map; at `patches[to]`."""
+    if 0 <= y < height:
+        source = uintp((image * height + y) * row + begin + low)
+        for k in range(low):
+            patches[to + uintp(k)] = 0.0
+        inside = to + uintp(low)
+        for k in range(high - low):
+            patches[inside + uintp(k)] = x[source + uintp(k)]
+        for k in range(high, run):
+            patches[to + uintp(k)] = 0.0
+    else:
+        for k in range(run):
+            patches[to + uintp(k)] = 0.0
+
+
+@compiled
+def gather(x, shape, kernel, before, patches):
+    """The pixels around every position, zeros outside: patches (N, H * W, kh * kw * C), flat, as `x`.
+
+    Parameters
+    ----------
+    x : (N * H * W * C,)
+    shape : (N, H, W, C)
+    kernel, before : (rows, columns)
+        Size of the window, and how much of it lies before its position.
+    patches
+        Written.
+    """
+    images, height, width, channels = shape
+    row, run = width * channels, kernel[1] * channels
+    to = uintp(0)
+    for n in range(images):
         for i in range(height):
             for j in range(width):
-                to = 0
-                for a in range(kh):
-                    y = i + a - top
-                    for b in range(kw):
-                        z = j + b - left
-                        if 0 <= y < height and 0 <= z < width:
-                            for c in range(channels):
-                                patches[row, to + c] = x[n, y, z, c]
-                        else:
-                            for c in range(channels):
-                                patches[row, to + c] = 0.0
-                        to += channels
-                row += 1
+                begin = (j - before[1]) * channels
+                low, high = min(run, max(0, -begin)), max(0, min(run, row - begin))
+                for a in range(kernel[0]):
+                    _copy_window(x, n, height, row, i + a - before[0], begin, low, high, run, patches, to)
+                    to += uintp(run)
 
 
 @compiled
-def gather_positions(x, begin, kh, kw, top, left, patches):
-    """The same by position, those from `begin` on: patches (positions, N, kh * kw * C)."""
-    height, width, channels = x.shape[1], x.shape[2], x.shape[3]
-    for p in range(patches.shape[0]):
-        i, j = (begin + p) // width, (begin + p) % width
-        for n in range(x.shape[0]):
-            to = 0
-            for a in range(kh):
-                y = i + a - top
-                for b in range(kw):
-                    z = j + b - left
-                    inside = 0 <= y < height and 0 <= z < width
-                    for c in range(channels):
-                        patches[p, n, to + c] = x[n, y, z, c] if inside else 0.0
-                    to += channels
+def gather_positions(x, shape, first, last, kernel, before, patches):
+    """The same by position, those from `first` to `last`: patches (positions, N, kh * kw * C), flat."""
+    images, height, width, channels = shape
+    row, run = width * channels, kernel[1] * channels
+    to = uintp(0)
+    for p in range(first, last):
+        begin = (p % width - before[1]) * channels
+        low, high = min(run, max(0, -begin)), max(0, min(run, row - begin))
+        for n in range(images):
+            for a in range(kernel[0]):
+                _copy_window(x, n, height, row, p // width + a - before[0], begin, low, high, run, patches, to)
+                to += uintp(run)
 
 
 @compiled
-def scatter_positions(patches, begin, kh, kw, top, left, received):
+def scatter_positions(patches, shape, first, last, kernel, before, received):
     """What `gather_positions` took from each pixel goes back to it, added up; what the padding would get is lost."""
-    height, width, channels = received.shape[1], received.shape[2], received.shape[3]
-    for p in range(patches.shape[0]):
-        i, j = (begin + p) // width, (begin + p) % width
-        for n in range(received.shape[0]):
-            to = 0
-            for a in range(kh):
-                y = i + a - top
-                for b in range(kw):
-                    z = j + b - left
-                    if 0 <= y < height and 0 <= z < width:
-                        for c in range(channels):
-                            received[n, y, z, c] += patches[p, n, to + c]
-                    to += channels
+    images, height, width, channels = shape
+    row, run = width * channels, kernel[1] * channels
+    at = uintp(0)
+    for p in range(first, last):
+        begin = (p % width - before[1]) * channels
+        low, high = min(run, max(0, -begin)), max(0, min(run, row - begin))
+        for n in range(images):
+            for a in range(kernel[0]):
+                y = p // width + a - before[0]
+                if 0 <= y < height:
+                    to, inside = uintp((n * height + y) * row + begin + low), at + uintp(low)
+                    for k in range(high - low):
+                        received[to + uintp(k)] += patches[inside + uintp(k)]
+                at += uintp(run)

@@ -4,15 +4,18 @@ Inside the engine the channels of maps come last, (N, H, W, C), so that a convol
 every kind of synapse brings W and R into the layout that its products want, and back.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 
 from network.layers import Conv, Local
 from network.spec import Node
-from sim import event_kernels, event_synapse_kernels
+from sim import event_kernels
+from sim import event_synapse_kernels as kernels
+from sim.event_threads import share
 
-CHUNK = 1 << 21  # numbers in the patches that exist at a time: bounds memory, and stays near the processor
+CHUNK = 1 << 18  # numbers in the patches that a thread has at a time: they stay in its core's own cache
 
 
 class Synapses(Protocol):
@@ -75,13 +78,16 @@ class _FullSynapses:
         return np.array(weights, order="C")
 
     def forward(self, W: np.ndarray, x: np.ndarray, h: np.ndarray) -> None:
-        np.matmul(x.reshape(len(x), -1), W.T, out=h)
+        flat = x.reshape(len(x), -1)
+        share(lambda b, e: np.matmul(flat[b:e], W.T, out=h[b:e]), len(x), W.size)
 
     def backward(self, R: np.ndarray, delta: np.ndarray, received: np.ndarray) -> None:
-        np.matmul(delta, R, out=received.reshape(len(delta), -1))
+        flat = received.reshape(len(delta), -1)
+        share(lambda b, e: np.matmul(delta[b:e], R, out=flat[b:e]), len(delta), R.size)
 
     def products(self, delta: np.ndarray, x: np.ndarray, increment: np.ndarray) -> None:
-        np.matmul(delta.T, x.reshape(len(x), -1), out=increment)
+        flat = x.reshape(len(x), -1)
+        share(lambda b, e: np.matmul(delta[:, b:e].T, flat, out=increment[b:e]), len(increment), increment.size)
 
     def forward_bound(self, W: np.ndarray) -> float:
         return float(event_kernels.largest_row_sum(W))
@@ -122,11 +128,14 @@ class _ConvSynapses(_Windows):
         self._convolve(delta, np.array(turned.reshape(-1, self._channels), order="C"), self._after, received)
 
     def products(self, delta: np.ndarray, x: np.ndarray, increment: np.ndarray) -> None:
-        increment[:] = 0
-        part = np.empty_like(increment)
-        for images, patches in self._patches(x, self._before):
-            np.matmul(patches.T, delta[images].reshape(-1, self._filters), out=part)
-            increment += part
+        def part(begin: int, end: int) -> np.ndarray:
+            total, product = np.zeros_like(increment), np.empty_like(increment)
+            for images, patches in self._patches(x, begin, end, self._before):
+                total += np.matmul(patches.T, delta[images].reshape(-1, self._filters), out=product)
+            return total
+
+        sums = share(part, len(x), x.size)
+        np.sum(sums, axis=0, out=increment)
 
     def forward_bound(self, W: np.ndarray) -> float:
         return float(np.abs(W).sum(0, dtype=float).max())
@@ -135,18 +144,24 @@ class _ConvSynapses(_Windows):
         return float(np.abs(R).reshape(-1, self._channels, self._filters).sum((0, 2), dtype=float).max())
 
     def _convolve(self, maps: np.ndarray, filters: np.ndarray, before: tuple[int, int], out: np.ndarray) -> None:
-        for images, patches in self._patches(maps, before):
-            np.matmul(patches, filters, out=out[images].reshape(len(patches), -1))
+        def part(begin: int, end: int) -> None:
+            for images, patches in self._patches(maps, begin, end, before):
+                np.matmul(patches, filters, out=out[images].reshape(len(patches), -1))
 
-    def _patches(self, maps: np.ndarray, before: tuple[int, int]):
+        share(part, len(maps), maps.size)
+
+    def _patches(
+        self, maps: np.ndarray, begin: int, end: int, before: tuple[int, int]
+    ) -> Iterator[tuple[slice, np.ndarray]]:
         """For a few images at a time: which, and what every position of theirs sees, (positions, kh * kw * C)."""
         width = maps.shape[3] * self._kernel[0] * self._kernel[1]
-        together = min(len(maps), max(1, CHUNK // (self._positions * width)))
+        together = min(end - begin, max(1, CHUNK // (self._positions * width)))
         space = np.empty((together * self._positions, width), dtype=maps.dtype)
-        for begin in range(0, len(maps), together):
-            images = slice(begin, min(begin + together, len(maps)))
-            patches = space[: (images.stop - begin) * self._positions]
-            event_synapse_kernels.gather(maps[images], *self._kernel, *before, patches)
+        for first in range(begin, end, together):
+            images = slice(first, min(first + together, end))
+            some = maps[images]
+            patches = space[: len(some) * self._positions]
+            kernels.gather(some.reshape(-1), some.shape, self._kernel, before, patches.reshape(-1))
             yield images, patches
 
 
@@ -163,20 +178,35 @@ class _LocalSynapses(_Windows):
 
     def forward(self, W: np.ndarray, x: np.ndarray, h: np.ndarray) -> None:
         by_image = h.reshape(len(h), self._positions, self._filters)
-        for at, patches in self._patches(x):
-            by_image[:, at] = np.matmul(patches, W[at]).transpose(1, 0, 2)
+
+        def part(begin: int, end: int) -> None:
+            for at, patches in self._patches(x, begin, end):
+                by_image[:, at] = np.matmul(patches, W[at]).transpose(1, 0, 2)
+
+        share(part, self._positions, h.size)
 
     def backward(self, R: np.ndarray, delta: np.ndarray, received: np.ndarray) -> None:
         by_position = delta.reshape(len(delta), self._positions, self._filters).transpose(1, 0, 2)
-        received[:] = 0
-        for at in self._chunks(len(delta)):
-            patches = np.matmul(by_position[at], R[at].transpose(0, 2, 1))
-            event_synapse_kernels.scatter_positions(patches, at.start, *self._kernel, *self._before, received)
+
+        def part(begin: int, end: int) -> None:  # by images, since positions share the pixels that they write to
+            mine = received[begin:end]
+            mine[:] = 0
+            for at in self._chunks(0, self._positions, end - begin):
+                patches = np.matmul(by_position[at, begin:end], R[at].transpose(0, 2, 1))
+                kernels.scatter_positions(
+                    patches.reshape(-1), mine.shape, at.start, at.stop, self._kernel, self._before, mine.reshape(-1)
+                )
+
+        share(part, len(delta), delta.size)
 
     def products(self, delta: np.ndarray, x: np.ndarray, increment: np.ndarray) -> None:
         by_position = delta.reshape(len(delta), self._positions, self._filters).transpose(1, 0, 2)
-        for at, patches in self._patches(x):
-            np.matmul(patches.transpose(0, 2, 1), by_position[at], out=increment[at])
+
+        def part(begin: int, end: int) -> None:
+            for at, patches in self._patches(x, begin, end):
+                np.matmul(patches.transpose(0, 2, 1), by_position[at], out=increment[at])
+
+        share(part, self._positions, x.size)
 
     def forward_bound(self, W: np.ndarray) -> float:
         return float(np.abs(W).sum(1, dtype=float).max())
@@ -186,14 +216,16 @@ class _LocalSynapses(_Windows):
         offsets = np.abs(R).sum(2, dtype=float).max(0).reshape(-1, self._channels)
         return float(offsets.sum(0).max())
 
-    def _chunks(self, images: int):
+    def _chunks(self, begin: int, end: int, images: int) -> Iterator[slice]:
         together = max(1, CHUNK // (images * self._fan_in))
-        for begin in range(0, self._positions, together):
-            yield slice(begin, min(begin + together, self._positions))
+        for first in range(begin, end, together):
+            yield slice(first, min(first + together, end))
 
-    def _patches(self, x: np.ndarray):
+    def _patches(self, x: np.ndarray, begin: int, end: int) -> Iterator[tuple[slice, np.ndarray]]:
         """For a few positions at a time: which, and what they see, (positions, N, kh * kw * in)."""
-        for at in self._chunks(len(x)):
+        for at in self._chunks(begin, end, len(x)):
             patches = np.empty((at.stop - at.start, len(x), self._fan_in), dtype=x.dtype)
-            event_synapse_kernels.gather_positions(x, at.start, *self._kernel, *self._before, patches)
+            kernels.gather_positions(
+                x.reshape(-1), x.shape, at.start, at.stop, self._kernel, self._before, patches.reshape(-1)
+            )
             yield at, patches
