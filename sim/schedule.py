@@ -125,6 +125,8 @@ class Timing:
         Until a layer's tags have become weights.
     error : float
         From the target until the output error can be read.
+    margin : float
+        How much longer than it has to every action waits: what a clock with jitter may lose.
 
     Raises
     ------
@@ -139,6 +141,7 @@ class Timing:
     latch: float | tuple[float, ...] = 10e-3
     consolidation: float | tuple[float, ...] = 10e-3
     error: float = 60e-3
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

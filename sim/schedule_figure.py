@@ -106,7 +106,8 @@ def schedule_figure(run: Run) -> Figure:
         "after_update": "weights change at the gate, before the feedback passes (after_update)",
     }[schedule.order]
     net = textwrap.shorten(schedule.spec.notation, 110, placeholder=" ...")
-    figure.suptitle(f"One presentation to  {net}\n{when}", size=10, x=0.01, ha="left")
+    lines = [f"One presentation to  {net}", when, *map(str, run.violations[:1])]
+    figure.suptitle("\n".join(lines), size=10, x=0.01, ha="left")
     handles = [
         Patch(color=BLUE, alpha=0.8, lw=0, label="x, feedforward activity"),
         Patch(color=RED, alpha=0.8, lw=0, label=r"$\delta$, feedback, in the place of x"),

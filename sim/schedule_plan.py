@@ -150,7 +150,8 @@ class Schedule:
     @cached_property
     def times(self) -> dict[Event, float]:
         """Planned times in seconds after the first event; shifts not included."""
-        return _latest(self.events, self.waits, {})
+        acting = {wait.effect for wait in self.waits if wait.effect.kind not in SIGNALS}
+        return _latest(self.events, self.waits, {}, dict.fromkeys(acting, self.timing.margin))
 
     def check(self) -> None:
         """Refuse a schedule that cannot keep Remark 1, before anything runs.
@@ -233,7 +234,7 @@ def _latest(
     times: Mapping[Event, float],
     shifts: Mapping[Event, float] | None = None,
 ) -> dict[Event, float]:
-    """When each of `events` has all it waits for, in this order; `times` are those of events not among them."""
+    """When each of `events` has all it waits for, and `shifts` later; `times` are those of events not among them."""
     found = dict(times)
     waits = tuple(waits)
     for event in events:

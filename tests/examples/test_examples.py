@@ -16,6 +16,11 @@ PRINTED = {
     "feedback_shutdown_circuit": ["share of units misjudged"],
     "learning_in_your_network": ["1.19 (gate at silence), 2.06 (gate at the peak)"],
     "convergence_to_the_exact_solution": ["dt = 0.05 ms: mean difference 0.0"],
+    "order_of_events": [
+        "nothing makes replace(2) wait for gate(3): 'gate closed' is missing",
+        "replace(2) at 400 ms: 'gate closed' does not hold, gate(3) has not happened",
+        "recorded: {'gate closed': 1, 'x feedforward': 1}",
+    ],
     "where_the_circuit_works": ["equation (6) holds in 59% and"],
 }
 

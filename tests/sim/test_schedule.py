@@ -39,7 +39,7 @@ networks = st.builds(
     st.integers(0, 2),
 )
 seconds = st.floats(0, 0.1)
-timings = st.builds(Timing, seconds, seconds, seconds, seconds, seconds, seconds, seconds)
+timings = st.builds(Timing, *[seconds] * 8)
 
 
 def test_order_of_a_chain():
@@ -143,6 +143,16 @@ def test_times_of_a_small_network_by_hand():
         "latch(1)": 138, "replace(1)": 144, "gate(1)": 154, "consolidate(2)": 154, "consolidate(1)": 157,
     }  # fmt: skip
     assert {str(event): time for event, time in run.times.items()} == expected
+
+
+def test_a_margin_has_every_action_wait_longer_and_no_signal():
+    schedule = Schedule(network("Full 5; Output"), timing=Timing(margin=0.5))
+    times, tight = ({str(e): t for e, t in Schedule(schedule.spec, timing=timing).run().times.items()}
+                    for timing in (schedule.timing, Timing()))  # fmt: skip
+    actions = ["teach", "gate(2)", "latch(1)", "replace(1)", "gate(1)"]  # each waits for the one before
+    for n, action in enumerate(actions, start=1):
+        assert times[action] == pytest.approx(tight[action] + n * 0.5)
+    assert times["settle(2)"] == tight["settle(2)"]
 
 
 def test_signals_follow_their_causes_and_actions_the_clock():
