@@ -28,6 +28,11 @@ TOLERANCES = {
     "batch": Tolerance(
         1e-12, "The mean over a batch against the mean of its single images: the same products, added in another order."
     ),
+    "trained": Tolerance(
+        1e-6,
+        "Weights after hundreds of float64 updates by two engines: each update passes on the differences of the one "
+        "before, and more where a unit crosses a threshold in one engine only. Seen after 200 updates: 4e-15.",
+    ),
     "accumulated": Tolerance(
         1e-6,
         "W - R after many float32 updates: each adds the same number to both, rounded at the size of each weight, so "

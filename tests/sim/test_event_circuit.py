@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from network.errors import BadInput
 from network.rules import RULES
 from sim.engine import Settings
+from sim.event_engine import EventEngine
 from tests.sim.conftest import engine_of, presentation
 from validation.compare import compare
 from validation.tolerances import TOLERANCES
@@ -21,6 +22,7 @@ def traces(rule="urfb", *, scale=4.0, images=20, cut=None, **options):
     spec, weights, pixels, labels = presentation(NET, rule, images=images, scale=scale, **SHAPE)
     engine = engine_of("event", spec, weights, rule, mu=0.5, **options)
     if cut is not None:
+        assert isinstance(engine, EventEngine)
         engine.cut_control(cut)
     return engine_of("reference", spec, weights, rule, mu=0.5).present(pixels, labels), engine.present(pixels, labels)
 
