@@ -29,9 +29,8 @@ class _Times:
         times = run.times if self.timed else {event: float(n) for n, event in enumerate(run.events)}
         self._at = {event: scale * time for event, time in times.items()}
         self._timing, self._scale = run.schedule.timing, scale
-        last = max((time + self.lasts("settling", 1), time) for time in self._at.values())[1]
-        self.end = last + max(0.06 * last, 1.0)
-        self.start = min(self._at.values())
+        self.start, last = min(self._at.values()), max(self._at.values())
+        self.end = last + max(0.06 * (last - self.start), 1.0)
 
     def of(self, kind: str, layer: int = 0) -> float:
         """NaN for what did not happen."""
@@ -176,16 +175,16 @@ def _draw_lane(ax: Axes, times: _Times, layer: int, top: int) -> None:
     else:
         rise, takes = times.of("arrive", layer), times.lasts("settling", layer)
         turn = times.of("teach") if layer == top else times.of("replace", layer)
-    x = _approach(columns, rise, takes)
-    delta = _approach(columns, turn, takes)
-    x, delta = x * (1 - delta), delta
+    turning = times.lasts("error", layer) if layer == top else takes
+    delta = _approach(columns, turn, turning)
+    x = _approach(columns, rise, takes) * (1 - delta)
     colours = 1 - 0.8 * (np.outer(x, 1 - np.array(to_rgb(BLUE))) + np.outer(delta, 1 - np.array(to_rgb(RED))))
     box = (times.start, times.end, layer - HALF, layer + HALF)
     ax.imshow(colours[None], extent=box, aspect="auto", interpolation="bilinear", zorder=1)
     ax.add_patch(Rectangle((box[0], box[2]), box[1] - box[0], 2 * HALF, fill=False, ec="0.75", lw=0.6, zorder=2))
-    for begin, symbol in ((rise, "x"), (turn, r"$\delta$")):
+    for begin, lasts, symbol in ((rise, takes, "x"), (turn, turning, r"$\delta$")):
         if np.isfinite(begin):
-            at = begin + max(takes * 0.7, 0.012 * times.end)
+            at = begin + max(lasts * 0.7, 0.012 * times.end)
             ax.text(at, layer, symbol, color="white", weight="bold", va="center", ha="center", zorder=4, clip_on=True)
 
 

@@ -147,6 +147,29 @@ def test_an_omitted_event_is_missed_by_the_first_that_needs_it(net):
         assert event not in without.run("record").events
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_slow_feedback_has_to_be_waited_for(order):
+    """Where it takes longer than the gate, nothing else makes a layer wait for the feedback of its lowest reader."""
+    schedule = Schedule(network("Conv 3 3x3; Conv 3 3x3; SUM; Output"), order, Timing(feedback_delay=0.5))
+    arrivals = {str(r): r for r in needs(schedule) if r.name == "feedback arrived"}
+    for text in ("replace(2) needs teach: feedback arrived", "replace(1) needs replace(2): feedback arrived"):
+        removed = schedule.without(arrivals[text])
+        with pytest.raises(ScheduleError, match="'feedback arrived' is missing"):
+            removed.check()
+        assert names(arrivals[text], violation_of(lambda removed=removed: removed.run(check=False)))
+    schedule.without(arrivals["replace(1) needs teach: feedback arrived"]).run()  # that of layer 2 takes longer
+
+
+def test_a_latch_after_the_replacement_is_told_that_x_is_gone():
+    schedule = Schedule(network("Full 6; Full 5; Output"))
+    latched = next(r for r in needs(schedule) if str(r) == "replace(2) needs latch(2): latched")
+    run = schedule.swap(latched).run("record")
+    assert [(str(v.event), v.requirement, str(v.other)) for v in run.violations] == [
+        ("replace(2)", "latched", "latch(2)"),
+        ("latch(2)", "x feedforward", "replace(2)"),
+    ]
+
+
 def test_lost_feedback_of_one_of_two_readers():
     schedule = Schedule(network("Conv 3 3x3; Conv 3 3x3; SUM; Output"))
     lost = next(
