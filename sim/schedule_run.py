@@ -137,8 +137,9 @@ def run(
         stop=on_violation == "raise",
     )
     times: list[float] = happened.tolist()
+    place = {events[n]: k for k, n in enumerate(order)}
     violations = tuple(
-        _violation(edges[n], bool(undone), times[cause[n]], times[effect[n]], lag[n]) for n, undone in broken
+        _violation(edges[n], bool(undone), times[cause[n]], times[effect[n]], lag[n], place) for n, undone in broken
     )
     if violations and on_violation == "raise":
         raise violations[0]
@@ -156,11 +157,14 @@ def _spread(jitter: float | Mapping[str, float]) -> dict[str, float]:
     return spread
 
 
-def _violation(edge: Requirement, undone: bool, cause: float, effect: float, lag: float) -> TimingViolation:
+def _violation(
+    edge: Requirement, undone: bool, cause: float, effect: float, lag: float, place: Mapping[Event, int]
+) -> TimingViolation:
+    """What was lacking; `cause` and `effect` are when these happened, `place` is the order in which all did."""
     if undone:
         why = f"{edge.effect} was at {effect * 1e3:.4g} ms"
         return TimingViolation(edge.cause, edge.still, edge.effect, cause, why)
-    if not cause <= effect:
+    if place.get(edge.cause, len(place)) > place[edge.effect]:
         why = f"{edge.cause} has not happened"
     else:
         why = f"{edge.cause} was at {cause * 1e3:.4g} ms and takes {lag * 1e3:.4g} ms"
@@ -173,6 +177,4 @@ def _firing(
     broken = {violation.requirement for violation in violations if violation.event == event}
     needs = {edge.name: None for edge in edges if edge.effect == event and edge.kind == "needed"}
     needs |= {edge.still: None for edge in edges if edge.cause == event and edge.still}
-    return Firing(
-        event, float(time), tuple(n for n in needs if n not in broken), tuple(n for n in needs if n in broken)
-    )
+    return Firing(event, time, tuple(n for n in needs if n not in broken), tuple(n for n in needs if n in broken))
