@@ -12,7 +12,7 @@ needed            by              is                                            
 output settled    teach           h_L has settled                                         delta_L is for another h
 error settled     gate(L)         delta_L has settled after `teach`                       dW_L ~ h_L x_{L-1}
 delta settled     gate(l)         delta_l has settled after `replace(l)`                  dW_l ~ x_l x_{l-1}
-x settled         gate(l)         the sources' x have settled                             dW_l is too small
+x settled         gate(l)         the sources' x have settled, the input is presented      dW_l is too small
 x settled         latch(l)        x_l has settled                                         saturated units take feedback
 x feedforward     gate(l)         no source has been replaced                             dW_l ~ delta_l delta_{l-1}
 x feedforward     latch(l)        x_l has not been replaced                               u, v judge delta_l, not x_l
@@ -250,8 +250,9 @@ def requirements_of(spec: NetworkSpec, order: str, timing: Timing) -> tuple[Requ
         arrive, settle = Event("arrive", layer), Event("settle", layer)
         gate, consolidate = Event("gate", layer), Event("consolidate", layer)
         for a in below:
-            cause, name = (Event("settle", a), "source settled") if a else (Event("present"), "presented")
-            wait(arrive, cause, name, timing.of("delay", layer), "signal")
+            cause = Event("settle", a) if a else Event("present")
+            wait(arrive, cause, "source settled" if a else "presented", timing.of("delay", layer), "signal")
+            wait(gate, cause, "x settled")
         wait(settle, arrive, "arrived", timing.of("settling", layer), "signal")
         # How delta comes about: at the output by teaching, elsewhere by replacing x.
         if layer == top:
@@ -267,7 +268,6 @@ def requirements_of(spec: NetworkSpec, order: str, timing: Timing) -> tuple[Requ
         wait(consolidate, gate, "gate closed", window)
         for a in filter(None, below):  # the input, 0, keeps its activity
             replace = Event("replace", a)
-            wait(gate, Event("settle", a), "x settled")
             wait(replace, gate, "gate closed", window, still="x feedforward")
             wait(Event("latch", a), gate, "figure 15", window, "customary")
             wait(replace, delta, "feedback arrived", takes + timing.of("feedback_delay", layer))

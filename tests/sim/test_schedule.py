@@ -179,7 +179,7 @@ def test_graph_and_exports():
 def test_trace_says_what_held():
     run = Schedule(network("Full 5; Output")).run()
     rows = {row["event"]: row for row in json.loads(run.to_json())}
-    assert rows["gate(2)"]["held"] == ["error settled", "x settled", "x feedforward"]
+    assert rows["gate(2)"]["held"] == ["x settled", "error settled", "x feedforward"]
     assert rows["latch(1)"]["held"] == ["x settled", "x feedforward"]
     assert rows["replace(1)"]["held"] == ["latched", "gate closed", "feedback arrived"]
     assert all(row["broken"] == [] for row in rows.values())

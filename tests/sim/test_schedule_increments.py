@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from network.rules import ORDERS
+from network.weights import Weights
 from sim.schedule import IDEAL, Event
 from sim.schedule_plan import Schedule
 from tests.sim.conftest import engine_of, presentation
+from tests.sim.test_schedule import networks, timings
+from validation.compare import compare
 from validation.tolerances import TOLERANCES
 
 NET = "Full 9; Full 8; Full 7; Output"
@@ -122,3 +127,14 @@ def test_latching_before_the_gate_changes_nothing(case, order):
     early = schedule.shift({Event("latch", layer): -0.03 for layer in (1, 2, 3)})
     assert early.run().events != schedule.run().events
     assert wrong(circuit(case, early), circuit(case, schedule)) == set()
+
+
+@settings(max_examples=40)
+@given(networks, timings, st.sampled_from(ORDERS))
+def test_any_times_that_keep_the_requirements_give_what_the_algorithm_says(spec, timing, order):
+    weights = Weights.draw(spec, 3)
+    rng = np.random.default_rng(4)
+    case = spec, weights, rng.random((2, *spec.input_shape)), rng.integers(0, spec.classes, 2)
+    reference = engine_of("reference", spec, weights, "urfb", eta=ETA, order=order).present(*case[2:])
+    found = compare(reference, circuit(case, Schedule(spec, order, timing)))
+    assert found.within(TOLERANCES["float64"]), found.worst

@@ -119,7 +119,7 @@ def test_which_requirements_the_others_imply():
     spared = {str(r) for r in needs(schedule) if implied_by_others(r, schedule.spec, schedule.order)}
     assert spared == {
         "latch(1) needs settle(1): x settled", "latch(2) needs settle(2): x settled",
-        "gate(2) needs settle(1): x settled", "gate(3) needs settle(2): x settled",
+        "gate(1) needs present: x settled", "gate(2) needs settle(1): x settled", "gate(3) needs settle(2): x settled",
         "replace(1) needs replace(2): feedback arrived", "replace(2) needs teach: feedback arrived",
         "consolidate(3) needs gate(3): gate closed", "consolidate(2) needs gate(2): gate closed",
     }  # fmt: skip
