@@ -19,6 +19,7 @@ from sim.engine import Settings, describe
 from sim.event_output import OutputCircuit
 from sim.event_pools import Relays
 from sim.event_presentation import Circuit, Presentation
+from sim.event_space import Space
 from sim.event_synapses import synapses_of
 from sim.schedule import canonical_order
 
@@ -67,6 +68,7 @@ class EventEngine:
             OutputCircuit(spec.classes, default_mu(spec, settings.mu), settings),
             *({i: self._inside(i, array) for i, array in group.items()} for group in groups),
         )
+        self._space = Space(keep=True)
         self._events = canonical_order(spec, effective_order(settings.rule, settings.order))
 
     def _inside(self, i: int, array: np.ndarray) -> np.ndarray:
@@ -76,10 +78,10 @@ class EventEngine:
         return array
 
     def present(self, images: np.ndarray, labels: np.ndarray) -> StepTrace:
-        trace = StepTrace()
-        relays = Relays(self.spec.semantics, {})
+        trace, space = StepTrace(), Space(keep=False)
+        relays = Relays(self.spec.semantics, {}, space)
         presentation = Presentation(
-            self._circuit, self._pixels(images), np.asarray(labels), relays, keep=False, trace=trace
+            self._circuit, self._pixels(images), np.asarray(labels), relays, space, keep=False, trace=trace
         )
         presentation.run(self._events)
         trace.meta = describe("event", self.spec, self.settings, {"numba": numba.__version__})
@@ -91,8 +93,10 @@ class EventEngine:
             for position, node in enumerate(self.spec.nodes)
             if isinstance(node.layer, Drop)
         }
-        relays = Relays(self.spec.semantics, kept)
-        presentation = Presentation(self._circuit, self._pixels(images), np.asarray(labels), relays, keep=True)
+        relays = Relays(self.spec.semantics, kept, self._space)
+        presentation = Presentation(
+            self._circuit, self._pixels(images), np.asarray(labels), relays, self._space, keep=True
+        )
         presentation.run(self._events)
         return int(np.count_nonzero(presentation.potential[len(self.spec.weighted)].argmax(1) != labels))
 
@@ -126,8 +130,9 @@ class EventEngine:
     def _potentials(self, images: np.ndarray) -> dict[int, np.ndarray]:
         """Membrane potentials of all layers when activity has gone up, nothing dropped."""
         feedforward = [event for event in self._events if event.kind in ("present", "arrive", "settle")]
-        relays = Relays(self.spec.semantics, {})
-        presentation = Presentation(self._circuit, self._pixels(images), np.empty(0, dtype=int), relays, keep=False)
+        nobody, space = np.empty(0, dtype=int), Space(keep=False)
+        relays = Relays(self.spec.semantics, {}, space)
+        presentation = Presentation(self._circuit, self._pixels(images), nobody, relays, space, keep=False)
         presentation.run(feedforward)
         return presentation.potential
 

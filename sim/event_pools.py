@@ -9,6 +9,7 @@ from network.semantics import Semantics
 from network.spec import Node
 from sim import event_kernels
 from sim import event_pool_kernels as pools
+from sim.event_space import Space
 from sim.event_threads import share
 
 
@@ -21,9 +22,12 @@ class Relays:
     kept : mapping of str to numpy.ndarray of bool
         By name of the Drop layers, (N, C, H, W) or (N, units): synapses that are not silent in this presentation.
         Drops that are not in it let everything pass.
+    space : Space
+        Where their arrays are.
     """
 
-    def __init__(self, semantics: Semantics, kept: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, semantics: Semantics, kept: Mapping[str, np.ndarray], space: Space) -> None:
+        self._space = space
         self._semantics = semantics
         self._kept = kept
         self._winner: dict[str, np.ndarray] = {}
@@ -33,17 +37,19 @@ class Relays:
         x = sources[0]
         match node.layer:
             case Sum():
-                return x + sources[1]
+                return add(x, sources[1], self._space.like("up", node.name, array=x))
             case Drop():
-                return self._drop(node, x)
+                return self._drop(node, x, "up")
             case Maxpool() as pool:
-                pooled = _maps(node, x)
-                winner = self._winner[node.name] = np.empty(pooled.shape, dtype=np.int32)
+                pooled = self._maps(node, x)
+                winner = self._winner[node.name] = self._space.empty(
+                    "winner", node.name, shape=pooled.shape, dtype=np.int32
+                )
                 window = self._window(pool, node)
                 share(lambda b, e: pools.max_pool(x[b:e], *window, pooled[b:e], winner[b:e]), len(x), x.size)
                 return pooled
             case Avgpool() as pool:
-                pooled = _maps(node, x)
+                pooled = self._maps(node, x)
                 window = self._window(pool, node)
                 share(lambda b, e: pools.average_pool(x[b:e], *window, pooled[b:e]), len(x), x.size)
                 return pooled
@@ -51,23 +57,23 @@ class Relays:
 
     def down(self, node: Node, feedback: np.ndarray, x: np.ndarray, put_out: np.ndarray) -> np.ndarray:
         """What a source of `node` receives of its `feedback`; `x` is that source's activity, `put_out` node's own."""
+        if isinstance(node.layer, Sum):
+            return feedback  # both its sources are told the same
+        if isinstance(node.layer, Drop):
+            return self._drop(node, feedback, "down")
+        received = self._space.like("down", node.name, array=x)
         match node.layer:
-            case Drop():
-                return self._drop(node, feedback)
             case Maxpool() if self._semantics.pool_ties == "first":
-                received, winner = np.empty_like(x), self._winner[node.name]
+                winner = self._winner[node.name]
                 pixels = received.reshape(len(x), -1, x.shape[3])
                 share(lambda b, e: pools.feedback_to_winner(feedback[b:e], winner[b:e], pixels[b:e]), len(x), x.size)
-                return received
             case Maxpool() as pool:
-                received, window = np.empty_like(x), self._window(pool, node)
+                window = self._window(pool, node)
                 pools.feedback_to_all_winners(feedback, x, put_out, *window, received)
-                return received
             case Avgpool() as pool:
-                received, window = np.empty_like(x), self._window(pool, node)
+                window = self._window(pool, node)
                 pools.feedback_of_average(feedback, *window, received)
-                return received
-        return feedback  # a SUM tells both its sources the same
+        return received
 
     def largest(self, node: Node, sources: list[float]) -> float:
         """A bound of what `node` puts out, given those of its sources."""
@@ -88,14 +94,14 @@ class Relays:
                 return bound * (windows if isinstance(pool, Maxpool) else windows / pool.size**2)
         return bound
 
-    def _drop(self, node: Node, value: np.ndarray) -> np.ndarray:
+    def _drop(self, node: Node, value: np.ndarray, way: str) -> np.ndarray:
         if node.name not in self._kept:
             return value
         assert isinstance(node.layer, Drop)
         kept, scale = self._kept[node.name], 1 / (1 - node.layer.fraction)
         kept = kept.reshape(*kept.shape, *[1] * (4 - kept.ndim))
         maps = value.reshape(len(value), 1, 1, -1) if value.ndim == 2 else value
-        out = np.empty_like(maps)
+        out = self._space.like(way, node.name, array=maps)
         share(lambda b, e: event_kernels.drop(maps[b:e], kept[b:e], scale, out[b:e]), len(maps), maps.size)
         return out.reshape(value.shape)
 
@@ -104,7 +110,12 @@ class Relays:
         top, left = (pool.padding(self._semantics.pool_anchor, length)[0] for length in (height, width))
         return pool.size, pool.stride, top, left
 
+    def _maps(self, node: Node, x: np.ndarray) -> np.ndarray:
+        channels, height, width = node.shape
+        return self._space.empty("up", node.name, shape=(len(x), height, width, channels), dtype=x.dtype)
 
-def _maps(node: Node, x: np.ndarray) -> np.ndarray:
-    channels, height, width = node.shape
-    return np.empty((len(x), height, width, channels), dtype=x.dtype)
+
+def add(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """a + b, by image."""
+    share(lambda begin, end: np.add(a[begin:end], b[begin:end], out=out[begin:end]), len(a), a.size)
+    return out

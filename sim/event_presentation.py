@@ -12,7 +12,8 @@ from network.weights import Arrays
 from sim import event_kernels
 from sim.engine import Settings
 from sim.event_output import OutputCircuit, above
-from sim.event_pools import Relays
+from sim.event_pools import Relays, add
+from sim.event_space import Space
 from sim.event_synapses import Synapses
 from sim.event_threads import one_blas_thread, share
 from sim.schedule import Event
@@ -44,6 +45,8 @@ class Presentation:
     pixels : numpy.ndarray, (N, H, W, C)
     labels : numpy.ndarray of int, (N,)
     relays : Relays
+    space : Space
+        Where its arrays are; the same as that of `relays`.
     keep : bool
         Whether `consolidate` changes the circuit's own weights. If not, they change for this presentation only.
     trace : StepTrace, optional
@@ -56,13 +59,13 @@ class Presentation:
     """
 
     def __init__(
-        self, circuit: Circuit, pixels: np.ndarray, labels: np.ndarray, relays: Relays, *,
+        self, circuit: Circuit, pixels: np.ndarray, labels: np.ndarray, relays: Relays, space: Space, *,
         keep: bool, trace: StepTrace | None = None,
     ) -> None:  # fmt: skip
         self._circuit = circuit
         self._spec, self._settings = circuit.spec, circuit.settings
         self._pixels, self._labels, self._relays = pixels, labels, relays
-        self._keep, self._trace = keep, trace
+        self._space, self._keep, self._trace = space, keep, trace
         self._node = {node.name: node for node in self._spec.nodes}
         self._readers: dict[str, list[Node]] = {}
         for node in self._spec.nodes:
@@ -96,7 +99,7 @@ class Presentation:
         node = self._spec.weighted[layer - 1]
         x = self._put_out(node.sources[0])
         shape = node.shape if len(node.shape) == 1 else (*node.shape[1:], node.shape[0])
-        h = self.potential[layer] = np.empty((len(x), *shape), dtype=x.dtype)
+        h = self.potential[layer] = self._space.empty("potential", layer, shape=(len(x), *shape), dtype=x.dtype)
         self._circuit.synapses[layer].forward(self._W[layer], x, h)
 
     def _settle(self, layer: int) -> None:
@@ -107,7 +110,7 @@ class Presentation:
             bound = self._circuit.synapses[layer].forward_bound(self._W[layer])
             self._largest[node.name] = bound * self._largest[node.sources[0]]
         else:
-            x = np.empty_like(h)
+            x = self._space.like("activity", layer, array=h)
             potential, activity, gain = h.reshape(-1), x.reshape(-1), float(self._spec.gain)
             share(lambda b, e: event_kernels.settle(potential[b:e], gain, activity[b:e]), h.size, h.size)
             self._largest[node.name] = 1.0
@@ -128,7 +131,7 @@ class Presentation:
     def _latch(self, layer: int) -> None:
         """u and v of every unit take their values from its activity."""
         x = self._activity[self._spec.weighted[layer - 1].name].reshape(-1)
-        u, v = np.empty(x.size, dtype=np.int8), np.empty(x.size, dtype=np.int8)
+        u, v = (self._space.empty(unit, layer, shape=x.shape, dtype=np.int8) for unit in "uv")
         share(lambda b, e: event_kernels.latch(x[b:e], u[b:e], v[b:e]), x.size, x.size)
         self._u[layer], self._v[layer] = u, v
 
@@ -161,7 +164,7 @@ class Presentation:
         """The Hebbian window: every synapse is tagged with the product of the two activities that it connects."""
         node, rule = self._spec.weighted[layer - 1], self._settings.rule
         W, R = self._W[layer], self._R.get(layer)
-        increment = np.empty_like(W)
+        increment = self._space.like("increment", layer, array=W)
         delta, x = self._activity[node.name], self._activity[node.sources[0]]
         self._circuit.synapses[layer].products(delta, x, increment)
         increment *= self._settings.eta / len(x)
@@ -208,7 +211,12 @@ class Presentation:
         total, bound = None, 0.0
         for reader in reversed(self._readers[name]):
             part, most = self._feedback_from(reader, name)
-            total, bound = part if total is None else total + part, bound + most
+            bound += most
+            if total is None:
+                total = part
+            else:
+                both = self._space.like("both", name, reader.name, array=part)
+                total = add(total, part, both)
         assert total is not None
         return total, bound
 
@@ -216,7 +224,7 @@ class Presentation:
         below = self._activity[name]
         if reader.index:
             R = (self._W if self._settings.rule.symmetric else self._R)[reader.index]
-            synapses, received = self._circuit.synapses[reader.index], np.empty_like(below)
+            synapses, received = self._circuit.synapses[reader.index], self._space.like("R", reader.name, array=below)
             synapses.backward(R, self._activity[reader.name], received)
             automatic = isinstance(self._settings.K, str)
             return received, synapses.backward_bound(R) * self._largest[reader.name] if automatic else np.inf
