@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 from circuits.figures import style
 from network.spec import NetworkSpec
 from sim.schedule import Event, Timing, TimingViolation
-from sim.schedule_figure import plot_schedule
+from sim.schedule_figure import add_legend, plot_schedule
 from sim.schedule_plan import Schedule, ScheduleError
 
 # Parameters
@@ -56,4 +56,5 @@ with style():
     figure, axes = plt.subplots(2, 1, figsize=(10, 8), layout="constrained")
     for ax, run, title in zip(axes, (right, wrong), ("as it should be", "one requirement turned round"), strict=True):
         plot_schedule(run, ax).set_title(title)
+    add_legend(figure, violations=True)
 plt.show()

@@ -12,7 +12,7 @@ needed            by              is                                            
 output settled    teach           h_L has settled                                         delta_L is for another h
 error settled     gate(L)         delta_L has settled after `teach`                       dW_L ~ h_L x_{L-1}
 delta settled     gate(l)         delta_l has settled after `replace(l)`                  dW_l ~ x_l x_{l-1}
-x settled         gate(l)         the sources' x have settled, the input is presented      dW_l is too small
+x settled         gate(l)         the sources' x have settled, the input is presented     dW_l is too small
 x settled         latch(l)        x_l has settled                                         saturated units take feedback
 x feedforward     gate(l)         no source has been replaced                             dW_l ~ delta_l delta_{l-1}
 x feedforward     latch(l)        x_l has not been replaced                               u, v judge delta_l, not x_l

@@ -107,6 +107,12 @@ def schedule_figure(run: Run) -> Figure:
     net = textwrap.shorten(schedule.spec.notation, 110, placeholder=" ...")
     lines = [f"One presentation to  {net}", when, *map(str, run.violations[:1])]
     figure.suptitle("\n".join(lines), size=10, x=0.01, ha="left")
+    add_legend(figure, violations=bool(run.violations))
+    return figure
+
+
+def add_legend(figure: Figure, violations: bool = False) -> None:
+    """Say under a figure what everything in `plot_schedule` means, with the cross of `violations` if asked for."""
     handles = [
         Patch(color=BLUE, alpha=0.8, lw=0, label="x, feedforward activity"),
         Patch(color=RED, alpha=0.8, lw=0, label=r"$\delta$, feedback, in the place of x"),
@@ -117,10 +123,9 @@ def schedule_figure(run: Run) -> Figure:
         Line2D([], [], color=RED, marker=">", ms=4, lw=1, label=r"feedback arrives: $\delta$ replaces x"),
         Line2D([], [], color=PINK, marker="D", ls="", label="consolidate: tags become weights"),
     ]
-    if run.violations:
+    if violations:
         handles.append(Line2D([], [], color=BLACK, marker="X", ms=8, ls="", label="happened without what it needs"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
-    return figure
 
 
 @styled
