@@ -16,7 +16,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run with these arguments (those of the process where not given); return the exit code."""
     parser = _Parser(prog="hebb circuit", description=command.__doc__)
     command.add_arguments(parser)
-    return command.run(parser.parse_args(argv))
+    try:
+        return command.run(parser.parse_args(argv))
+    except KeyboardInterrupt:
+        print("hebb circuit: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

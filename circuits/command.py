@@ -132,6 +132,8 @@ def run(args: argparse.Namespace) -> int:
         return _stop(f"this form needs a package that is not there: {error}")
     except ValueError as error:
         return _stop(str(error))
+    except BrokenPipeError:
+        raise  # no mistake of the user's: whoever read the output has seen enough
     except OSError as error:
         return _stop(f"{error.filename or 'file'}: {error.strerror or error}")
     return DONE
@@ -156,6 +158,9 @@ def _check(args: argparse.Namespace) -> None:
             raise CircuitError(f"--{name.replace('_', '-')} {value:g}: expected a positive number of ms")
     if getattr(args, "updates", None) is not None and args.updates < 8:
         raise CircuitError(f"--updates {args.updates}: expected 8 or more, two cycles")
+    tolerance = getattr(args, "tolerance", None)
+    if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
+        raise CircuitError(f"--tolerance {tolerance:g}: expected a positive number")
     if getattr(args, "duration", None) and args.duration < 4 * (args.dt or DEFAULT_DT):
         raise CircuitError(
             f"--duration {args.duration:g}: expected at least four time steps of {args.dt or DEFAULT_DT:g} ms"

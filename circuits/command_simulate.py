@@ -20,6 +20,8 @@ Answer = tuple[str, dict[str, Any], Callable[[], Figure]]
 FOUR_CASES = ([2.0, 0.5, -2.0, 0.5], [1.0, 1.0, -1.0, -1.0])  # h and s, of Appendix 1
 PERIODS, PERIODS_PLOTTED = 12, 3.5
 MOST_SAMPLES = 5_000_000  # of all units together
+MOST_STEPS = 1e9  # of Brian2, times units (a step costs at least as much as a thousand units)
+MOST_EVENTS = 1e9  # of the exact form, all units together
 DEFAULT_UPDATES = 24
 
 
@@ -31,6 +33,7 @@ def output_error(args: argparse.Namespace) -> Answer:
     parameters.check(h, s, args.unchecked)
     period = max(float(limit_cycle(parameters, side).period) for side in (1, -1))
     duration = args.duration * MS if args.duration else max(30 * parameters.tau, PERIODS * period)
+    _check_events(args, duration, period, h.size)
     if args.form == "discrete":
         from circuits import discrete
 
@@ -121,6 +124,7 @@ def _quick_start(units: int) -> Iterator[Any]:
 
 
 def _brian_output_error(args, parameters: OutputError, h: np.ndarray, s: np.ndarray, duration: float) -> Trace:
+    _check_steps(args, duration, parameters.delay, h.size)
     with _quick_start(h.size) as brian2:
         from circuits.brian import OutputErrorCircuit
 
@@ -132,19 +136,53 @@ def _brian_output_error(args, parameters: OutputError, h: np.ndarray, s: np.ndar
             drawn = Noise(args.noise, args.noise_interval * MS, args.seed)
             noise = brian2.TimedArray(drawn.samples(h.size, duration), dt=drawn.interval * brian2.second)
         circuit = OutputErrorCircuit(h, s, parameters, noise=noise, dt=step, unchecked=args.unchecked)
-        brian2.Network(circuit).run(duration * brian2.second, namespace={})
+        _run_whole(brian2.Network(circuit), duration * brian2.second)
         return circuit.trace()
+
+
+def _check_events(args, duration: float, period: float, units: int) -> None:
+    """Refuse what would take hours, by the flag that asks for it."""
+    if args.form != "discrete" and period > 0 and 4 * duration / period * units > MOST_EVENTS:
+        raise CircuitError(
+            f"--duration {duration / MS:g}: {duration / period:.2g} cycles are too many; use a shorter one"
+        )
+    if args.form != "discrete" and args.noise and duration / (args.noise_interval * MS) * units > MOST_EVENTS:
+        raise CircuitError(f"--noise-interval {args.noise_interval:g}: too many noise values; use a longer interval")
+
+
+def _run_whole(network: Any, duration: Any) -> None:
+    """Run Brian2, which takes Ctrl-C for the wish to see what there is so far: here it is the wish to stop."""
+    network.run(duration, namespace={})
+    if network.t < 0.999 * duration:
+        raise KeyboardInterrupt
+
+
+def _check_steps(args, duration: float, delay: float, units: int) -> None:
+    """Refuse what Brian2 would simulate wrongly or not within hours."""
+    step = (args.dt or DEFAULT_DT) * MS
+    if 0 < delay < step:
+        raise CircuitError(f"--dt {step / MS:g}: longer than the delay of {delay / MS:g} ms; use a smaller time step")
+    if abs(delay / step - round(delay / step)) > 1e-6:
+        near = max(1, round(delay / step)) * step / MS
+        raise CircuitError(
+            f"--dt {step / MS:g}: the delay of {delay / MS:g} ms is no multiple of it and would be {near:g}"
+        )
+    if duration / step * max(units, 1000) > MOST_STEPS:
+        raise CircuitError(
+            f"--duration {duration / MS:g}: {duration / step:.2g} time steps are too many; use --form exact"
+        )
 
 
 def _brian_shutdown(
     args, parameters: FeedbackShutdown, h: np.ndarray, delta: np.ndarray, duration: float
 ) -> ShutdownTrace:
+    _check_steps(args, duration, parameters.delay, h.size)
     with _quick_start(h.size) as brian2:
         from circuits.brian import FeedbackShutdownCircuit
 
         step = ((args.dt or DEFAULT_DT) * MS) * brian2.second
         circuit = FeedbackShutdownCircuit(h, delta, parameters, dt=step, unchecked=args.unchecked)
-        brian2.Network(circuit).run(duration * brian2.second, namespace={})
+        _run_whole(brian2.Network(circuit), duration * brian2.second)
         return circuit.trace()
 
 

@@ -80,8 +80,8 @@ class Cycles:
 
     @property
     def nearest_zero(self) -> np.ndarray:
-        """The read-out that Appendix 1 suggests: the value of δ nearest 0 over a cycle; without cycles the last."""
-        return nearest_zero(self.low, self.high, self.last, self.state == "oscillating")
+        """The read-out that Appendix 1 suggests: the value of δ nearest 0 over a cycle, or a slide; else the last."""
+        return nearest_zero(self.low, self.high, self.last, self.state != "settled")
 
     def time_mean(self) -> np.ndarray:
         """The time mean of δ as a read-out. Of a unit that should be silent it is about (1 + epsilon)/2, not 0.
@@ -102,9 +102,9 @@ class Cycles:
         return self.mean
 
 
-def nearest_zero(low: np.ndarray, high: np.ndarray, last: np.ndarray, oscillates: np.ndarray) -> np.ndarray:
-    """The value nearest 0 between the extremes of what oscillates, and the last value of what does not; (units,)."""
-    return np.where(oscillates, np.where(low > 0, low, np.where(high < 0, high, 0.0)), last)
+def nearest_zero(low: np.ndarray, high: np.ndarray, last: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """The value nearest 0 between the extremes of what oscillates or slides, else the last value; (units,)."""
+    return np.where(moves, np.where(low > 0, low, np.where(high < 0, high, 0.0)), last)
 
 
 def analyse(source: "Trace | Solution", since: float | None = None, tolerance: float = 1e-3) -> Cycles:

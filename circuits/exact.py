@@ -49,7 +49,7 @@ class Measures:
     @property
     def nearest_zero(self) -> np.ndarray:
         """The value of δ nearest 0: over the whole of what is measured for a unit that oscillates, else at the end."""
-        return nearest_zero(self.low, self.high, self.last, self.state == STATES.index("oscillating"))
+        return nearest_zero(self.low, self.high, self.last, self.state != STATES.index("settled"))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 from circuits.errors import CircuitError, OutOfBounds
 
 T_THRESHOLDS = ("paper", "midpoint")
+# Of any parameter that is not 0. The circuit adds h to 2 M and compares with 2 M + S: beyond this M, and below this
+# epsilon, double precision would lose the very bits that decide.
+SMALLEST, LARGEST = 1e-9, 1e6
 
 
 class Thresholds(NamedTuple):
@@ -198,8 +201,13 @@ def _first(values: ArrayLike, where: np.ndarray) -> tuple[int, float]:
 def _require_positive(name: str, value: float) -> None:
     if not (np.isfinite(value) and value > 0):
         raise OutOfBounds(f"{name} = {value:g} is not a positive number", None, value, 0.0)
+    if not SMALLEST <= value <= LARGEST:
+        bound = LARGEST if value > LARGEST else SMALLEST
+        raise OutOfBounds(f"{name} = {value:g} is out of range; use {SMALLEST:g} to {LARGEST:g}", None, value, bound)
 
 
 def _require_not_negative(name: str, value: float) -> None:
     if not (np.isfinite(value) and value >= 0):
         raise OutOfBounds(f"{name} = {value:g} is negative or not a number; use 0 or more", None, value, 0.0)
+    if value > LARGEST:
+        raise OutOfBounds(f"{name} = {value:g} is out of range; use 0 to {LARGEST:g}", None, value, LARGEST)

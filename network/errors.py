@@ -11,7 +11,7 @@ class BadInput(ValueError):
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """The closest of `options` to `word` as ``"; did you mean 'urfb'?"``, or an empty string."""
     by_lower = {option.lower(): option for option in options}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f"; did you mean '{by_lower[close[0]]}'?" if close else ""
 
 

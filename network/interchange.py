@@ -8,6 +8,7 @@ i = 1, 2, ... counts only the layers with weights, from the input. Nothing is ev
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """All arrays of an ``.npz`` file; `BadInput` naming the file and the entry that cannot be read."""
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"{path}: no such file")
+        raise BadInput(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; expected an .npz file")
     arrays: dict[str, np.ndarray] = {}
     name = ""
     try:
@@ -78,7 +79,7 @@ def read_step(
     net : str
         Preset or notation; its input shape is that of the images.
     symmetric : bool
-        Feedback travels through W: no R is needed, and any in the file is left aside.
+        Feedback travels through W: no R is needed, and any in the file is left aside, as R/1 always is.
     gain, semantics
         As `NetworkSpec.parse`.
     classes : int, optional
@@ -94,8 +95,10 @@ def read_step(
         images = _images(arrays)
         labels = _labels(arrays, len(images))
         groups = {group: dict(_group(arrays, group)) for group in _GROUPS}
-        if symmetric:
-            groups["R"], groups["mask_R"] = {}, {}
+        for group in ("R", "mask_R"):
+            if symmetric:
+                groups[group] = {}
+            groups[group].pop(1, None)  # it feeds nothing back: whatever it holds is left aside
         layers = parse_notation(notation_of(net))
         top = sum(layer.weighted for layer in layers)
         last = groups["W"].get(top)
@@ -192,9 +195,13 @@ def _group(arrays: dict[str, np.ndarray], group: str) -> Iterator[tuple[int, np.
     for name, value in arrays.items():
         prefix, _, index = name.partition("/")
         if prefix == group:
-            if not index.isdigit() or int(index) < 1:
-                raise BadInput(f"'{name}': expected {group}/<i> with i = 1, 2, ... counting the layers with weights")
-            yield int(index), value.astype(bool) if group.startswith("mask") else value
+            if not re.fullmatch("[1-9][0-9]{0,8}", index):
+                raise BadInput(f"{name!r}: expected {group}/<i> with i = 1, 2, ... counting the layers with weights")
+            if group.startswith("mask"):
+                if value.dtype != bool and not np.isin(value, (0, 1)).all():
+                    raise BadInput(f"{name} has entries other than 0 and 1; expected 1 where there is a connection")
+                value = value.astype(bool)
+            yield int(index), value
 
 
 def _nearest(arrays: dict[str, np.ndarray], index: int) -> str:
@@ -211,7 +218,10 @@ def _save(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
         raise

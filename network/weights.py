@@ -1,7 +1,9 @@
 """The weights of a network: W forward, R back, and which connections exist."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf, prod
 
 import numpy as np
 
@@ -64,6 +66,7 @@ class Weights:
         """
         if not 0 < connectivity <= 1:
             raise BadInput(f"connectivity {connectivity:g}: expected a share of connections, 0 < share <= 1")
+        _check_memory(spec)
         weights = cls({})
         for node in spec.weighted:
             pathways = [("weights", 0, weights.W, weights.mask_W)]
@@ -109,6 +112,18 @@ class Weights:
     def copy(self) -> "Weights":
         """Weights that share no memory with these."""
         return Weights(*({i: a.copy() for i, a in group.items()} for group in vars(self).values()))
+
+
+def _check_memory(spec: NetworkSpec) -> None:
+    """Refuse a network whose W and R, drawn in float64, exceed the machine's memory."""
+    needed = {node: 2 * 8 * prod(node.weight_shape) for node in spec.weighted}
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else inf
+    if sum(needed.values()) > memory:
+        largest = max(needed, key=needed.__getitem__)
+        raise BadInput(
+            f"{largest.name} '{largest.layer}': its W and R take {needed[largest] / 2**30:,.1f} GiB, and the network "
+            f"{sum(needed.values()) / 2**30:,.1f}; this machine has {memory / 2**30:,.1f}"
+        )
 
 
 def _cast(values: Mapping[int, np.ndarray], dtype: str) -> Arrays:

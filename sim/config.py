@@ -1,6 +1,7 @@
 """What a training run is: one flat set of named values, from flags, a TOML file, or Python."""
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,7 +70,7 @@ FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
 _ADAPTER = TypeAdapter(TrainConfig)
 
 
-def make_config(values: Mapping[str, Any], spell: str = "{}") -> TrainConfig:
+def make_config(values: Mapping[str, Any], spell: str = "{}", *, strict: bool = False) -> TrainConfig:
     """Check values and fill in the defaults.
 
     Parameters
@@ -78,6 +79,8 @@ def make_config(values: Mapping[str, Any], spell: str = "{}") -> TrainConfig:
         By field name; text is read as numbers where numbers are needed.
     spell : str
         How a field is called where the values come from: ``"--{}"`` for flags, ``"run.toml: {}"`` for a file.
+    strict : bool
+        Take no text for a number, and no truth value for one.
 
     Raises
     ------
@@ -86,9 +89,10 @@ def make_config(values: Mapping[str, Any], spell: str = "{}") -> TrainConfig:
     """
     for name in values:
         if name not in FIELDS:
-            raise BadInput(f"{_spelled(spell, name)}: no such setting{did_you_mean(name, FIELDS)}")
+            raise BadInput(f"{_spelled(spell, repr(name)[1:-1])}: no such setting{did_you_mean(name, FIELDS)}")
     try:
-        return _ADAPTER.validate_python(dict(values))
+        # A dataclass is made from named values strictly only when they come as JSON.
+        return _ADAPTER.validate_json(json.dumps(dict(values), default=str), strict=strict)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
@@ -97,7 +101,7 @@ def make_config(values: Mapping[str, Any], spell: str = "{}") -> TrainConfig:
             what = f"expected one of {', '.join(choices)}{did_you_mean(str(values[name]), choices)}"
         else:
             what = first["msg"][0].lower() + first["msg"][1:]
-        raise BadInput(f"{_spelled(spell, name)} '{values[name]}': {what}") from None
+        raise BadInput(f"{_spelled(spell, name)} {str(values[name])!r}: {what}") from None
 
 
 def choices_of(name: str) -> tuple[str, ...]:
@@ -126,7 +130,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise BadInput(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not TOML: {error}") from None
-    make_config(values, spell=f"{path}: {{}}")
+    make_config(values, spell=f"{path}: {{}}", strict=True)
     return values
 
 

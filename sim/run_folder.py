@@ -107,7 +107,7 @@ class RunFolder:
         """
         weights, epoch = read_weights(self.path / WEIGHTS)
         rows = self.read_metrics()[:epoch] if epoch else []
-        if len(rows) != epoch or [row.get("epoch") for row in rows] != list(range(1, epoch + 1)):
+        if not all(_is_row(row) for row in rows) or [row["epoch"] for row in rows] != list(range(1, epoch + 1)):
             raise BadInput(
                 f"{self.path / METRICS}: damaged, its rows are not epochs 1 to {epoch}, where {WEIGHTS} stands"
             )
@@ -160,6 +160,24 @@ def unused_folder(spec: NetworkSpec, config: TrainConfig) -> Path:
         count += 1
         path = base.with_name(f"{base.name}-{count}")
     return path
+
+
+NUMBERS = ("train_error", "validation_error", "test_error", "images_per_second")
+LISTS = ("alignment", "alignment_angle")
+
+
+def _is_row(row: Any) -> bool:
+    """Whether this is a row of the metrics, as far as resuming and drawing need it."""
+
+    def number(value: Any) -> bool:
+        return value is None or isinstance(value, int | float)
+
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("epoch"), int)
+        and all(name in row and number(row[name]) for name in NUMBERS)
+        and all(isinstance(row.get(name), list) and all(map(number, row[name])) for name in LISTS)
+    )
 
 
 def _json(row: dict[str, Any]) -> dict[str, Any]:

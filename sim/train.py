@@ -94,7 +94,10 @@ def resume(path: str | Path, changes: Mapping[str, Any], *, spell: str = "{}", p
     if config.epochs < len(rows):
         raise BadInput(f"{config.epochs} epochs: the run has done {len(rows)} already; ask for as many, or more")
     data, spec, settings = prepare(config)
-    engine = open_engine(config.engine, spec, weights, settings)
+    try:
+        engine = open_engine(config.engine, spec, weights, settings)
+    except BadInput as error:
+        raise BadInput(f"--resume {path}: {error}") from None
     folder.write_config(config)
     return _train(config, folder, data, engine, rows, progress)
 

@@ -20,9 +20,8 @@ from sim.cli import run_command  # noqa: E402
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``hebb train`` with this script's defaults; return its exit code."""
-    return run_command(
-        "train", sys.argv[1:] if argv is None else argv, data="cifar10", net="simpnet", rule="urfb", device="auto"
-    )
+    argv = sys.argv[1:] if argv is None else argv
+    return run_command("train", argv, prog="train_cifar.py", data="cifar10", net="simpnet", rule="urfb", device="auto")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The ``hebb`` command: picks a subcommand and imports only what that one needs."""
 
+# Only the standard library here: whatever else is imported is imported inside `_guarded`, so that Ctrl-C at any moment
+# and a reader that has gone away end quietly.
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-
-from network.errors import BadInput, unknown
-from sim.cli.parser import Parser
 
 # command: (module with `add_arguments` and `run`, what it does). By name, so that nothing is imported before it is
 # asked for; some of them live in folders that build on this one.
@@ -27,56 +27,83 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     if not argv or argv[0] in ("-h", "--help"):
-        print(_help())
-        return DONE
+        return _guarded("hebb", lambda: _print(_help()))
     if argv[0] in ("-V", "--version"):
-        print(f"hebb {_version()}")
-        return DONE
+        return _guarded("hebb", lambda: _print(f"hebb {_version()}"))
     return run_command(argv[0], argv[1:])
 
 
-def run_command(name: str, argv: list[str], **defaults: str) -> int:
-    """Run one command, turning what users can act on into one line on stderr and an exit code."""
+def run_command(name: str, argv: list[str], prog: str | None = None, **defaults: str) -> int:
+    """Run one command; `prog` is what the user called, `defaults` stand for flags that are not given."""
     # Threads that wait by spinning take the cores from those that compute: where two cores were shared with another
     # job, a small network trained 15 times faster with this. It must be set before OpenMP starts.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
+    prog = prog or f"hebb {name}"
+
+    def command() -> int:
+        from sim.cli.parser import Parser
+
         if name not in COMMANDS:
+            from network.errors import unknown
+
             raise unknown("command", name, COMMANDS)
         module = importlib.import_module(COMMANDS[name][0])
-        parser = Parser(prog=f"hebb {name}", description=module.__doc__)
+        parser = Parser(prog=prog, description=(module.__doc__ or "").replace("hebb train", prog))
         parser.set_defaults(**defaults)
         module.add_arguments(parser)
-        code = module.run(parser.parse_args(argv))
-        sys.stdout.flush()
+        return module.run(parser.parse_args(argv))
+
+    return _guarded(prog, command)
+
+
+def _guarded(prog: str, command: Callable[[], int]) -> int:
+    """Run `command`, turning what users can act on into one line on stderr and an exit code."""
+    try:
+        code = command()
+        if sys.stdout is not None:  # it is where the shell closed it
+            sys.stdout.flush()
         return code
-    except BadInput as error:
-        return _stop(f"hebb {name}: error: {error}", BAD_INPUT)
-    except RuntimeError as error:
-        if type(error).__name__ != "Diverged":
-            raise
-        return _stop(f"hebb {name}: stopped: {error}", FAILED)
     except KeyboardInterrupt as interrupt:
-        return _stop(f"\nhebb {name}: {interrupt or 'interrupted'}", INTERRUPTED)
+        return _stop(f"{prog}: {str(interrupt) or 'interrupted'}", INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has seen enough, as in `hebb show simpnet | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's own flush at exit finds a reader
         return DONE
-    except OSError as error:  # a full disk, a folder that may not be written: what is there is whole (run_folder)
-        return _stop(f"hebb {name}: error: {error.filename or 'file'}: {error.strerror or error}", BAD_INPUT)
+    except Exception as error:
+        from network.errors import BadInput
+
+        if isinstance(error, BadInput):
+            return _stop(f"{prog}: error: {error}", BAD_INPUT)
+        if type(error).__name__ == "Diverged":  # of sim.health, which need not be imported to be recognised
+            return _stop(f"{prog}: stopped: {error}", FAILED)
+        if isinstance(error, OSError):  # a full disk, a folder that may not be written: what is there is whole
+            return _stop(f"{prog}: error: {error.filename or 'output'}: {error.strerror or error}", BAD_INPUT)
+        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error).lower()):
+            return _stop(f"{prog}: error: out of memory ({error}); use a smaller network or batch", BAD_INPUT)
+        raise
 
 
 def _stop(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+    print(" ".join(message.split()), file=sys.stderr)
     return code
 
 
+def _print(text: str) -> int:
+    print(text)
+    return DONE
+
+
 def _help() -> str:
-    lines = ["usage: hebb COMMAND ...", "", (__doc__ or "").split(":")[0].replace("``", "") + ":", ""]
-    lines[2] = "Deep learning with asymmetric connections and Hebbian updates."
     width = max(map(len, COMMANDS))
-    lines += [f"  {name.ljust(width)}  {what}" for name, (_, what) in COMMANDS.items()]
     return "\n".join(
-        [*lines, "", "hebb COMMAND --help explains a command, with examples; hebb --version tells the version."]
+        [
+            "usage: hebb COMMAND ...",
+            "",
+            "Deep learning with asymmetric connections and Hebbian updates.",
+            "",
+            *(f"  {name.ljust(width)}  {what}" for name, (_, what) in COMMANDS.items()),
+            "",
+            "hebb COMMAND --help explains a command, with examples; hebb --version tells the version.",
+        ]
     )
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,15 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+        # argparse takes -1e-3 for a flag; as a number it is a value, whatever the Python version.
+        self._negative_number_matcher = re.compile(r"^-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^-(inf|nan)$")
+
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().parse_args(*args, **kwargs)
+        for name, value in vars(found).items():
+            if value == "":  # an unset shell variable, which must not be taken for a flag that was not given
+                raise BadInput(f"--{name.replace('_', '-')} '': expected a value; leave the flag away for its default")
+        return found
 
     def error(self, message: str) -> NoReturn:
         flag = re.search(r"unrecognized arguments: (--[^\s=]+)", message)
@@ -30,8 +40,17 @@ class Parser(argparse.ArgumentParser):
 def add_json(parser: argparse.ArgumentParser) -> None:
     """``--json [FILE]``: the result as JSON, on stdout or in a file."""
     parser.add_argument(
-        "--json", nargs="?", const="-", metavar="FILE", help="print the result as JSON, or write it to FILE"
+        "--json", nargs="?", const="-", metavar="FILE", type=_writable, help="print the result as JSON, or write it"
     )
+
+
+def _writable(text: str) -> str:
+    """A file name that can be written to, checked before the work and not after it."""
+    if text not in ("", "-"):
+        path = Path(text)
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise argparse.ArgumentTypeError(f"'{text}' cannot be written; expected a file in a folder that exists")
+    return text
 
 
 def report(args: argparse.Namespace, result: Any, text: str) -> None:

@@ -12,10 +12,9 @@ import numpy as np
 
 from network.errors import BadInput
 from sim.data.dataset import Dataset, Split, make_dataset
-from sim.data.files import Archive, download, find, unpack
+from sim.data.files import UNVERIFIED_VARIABLE, Archive, download, find, unpack
 
 PIXELS = 3 * 32 * 32
-UNVERIFIED_VARIABLE = "HEBB_UNVERIFIED_DATA"  # set it to use files whose checksum is not the official one
 _URL = "https://www.cs.toronto.edu/~kriz/"
 
 

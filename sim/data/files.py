@@ -12,6 +12,8 @@ from network.errors import BadInput
 
 DATA_VARIABLE = "HEBB_DATA"  # a folder with data sets, for those who do not want to say --data-dir each time
 
+UNVERIFIED_VARIABLE = "HEBB_UNVERIFIED_DATA"  # set it to use files whose checksum is not the official one
+
 
 @dataclass(frozen=True)
 class Archive:

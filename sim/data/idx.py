@@ -1,6 +1,8 @@
 """MNIST (LeCun, Cortes, Burges) and Fashion-MNIST (Xiao, Rasul, Vollgraf) from their IDX files, gzipped or not."""
 
 import gzip
+import hashlib
+import os
 import zlib
 from dataclasses import dataclass
 from math import prod
@@ -10,19 +12,20 @@ import numpy as np
 
 from network.errors import BadInput
 from sim.data.dataset import Dataset, Split, make_dataset
-from sim.data.files import Archive, download, find
+from sim.data.files import UNVERIFIED_VARIABLE, Archive, download, find
 
 LARGEST = 1 << 31  # bytes an IDX header may announce: a corrupted one must not ask for terabytes
 
 
 @dataclass(frozen=True)
 class IdxSet:
-    """A data set of four IDX files; `checksums` are of the published ``.gz`` files, in the order of `FILES`."""
+    """A data set of four IDX files: the MD5 of the published ``.gz`` files and the SHA-256 of what they hold."""
 
     name: str
     folders: tuple[str, ...]
     url: str
     checksums: tuple[str, str, str, str]
+    contents: tuple[str, str, str, str]
     class_names: tuple[str, ...]
 
 
@@ -38,6 +41,12 @@ MNIST = IdxSet(
         "md5:9fb629c4189551a2d022fa330f9573f3",
         "md5:ec29112dd5afa0611ce80d1b7f02629c",
     ),
+    (
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
     tuple("0123456789"),
 )
 FASHION_MNIST = IdxSet(
@@ -49,6 +58,12 @@ FASHION_MNIST = IdxSet(
         "md5:25c81989df183df01b3e8a0aad5dffbe",
         "md5:bef4ecab320f06d8554ea6380940ec79",
         "md5:bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+    (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
 )
@@ -72,7 +87,8 @@ def load_idx(idx: IdxSet, data_dir: str | None) -> Dataset:
     else:
         folder = found.parent
     paths = [folder / f"{file}.gz" if (folder / f"{file}.gz").exists() else folder / file for file in FILES]
-    train, test = _pair(paths[0], paths[1], idx), _pair(paths[2], paths[3], idx)
+    arrays = [_checked(path, idx, expected) for path, expected in zip(paths, idx.contents, strict=True)]
+    train, test = _pair(paths[:2], arrays[:2], idx), _pair(paths[2:], arrays[2:], idx)
     return make_dataset(idx.name, train, test, idx.class_names, str(folder))
 
 
@@ -105,10 +121,24 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
 
 
-def _pair(images_path: Path, labels_path: Path, idx: IdxSet) -> Split:
-    images, labels = read_idx(images_path), read_idx(labels_path)
+def _checked(path: Path, idx: IdxSet, expected: str) -> np.ndarray:
+    """One file, known by its content: the files of MNIST and Fashion-MNIST have the same names."""
+    array = read_idx(path)
+    if not os.environ.get(UNVERIFIED_VARIABLE):
+        header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+        found = hashlib.sha256(header + array.tobytes()).hexdigest()
+        if found != expected:
+            raise BadInput(
+                f"{path}: not the {idx.name} file of this name, or corrupted: the SHA-256 of what it holds is "
+                f"{found[:12]}..., not {expected[:12]}...; set {UNVERIFIED_VARIABLE}=1 to use it all the same"
+            )
+    return array
+
+
+def _pair(paths: list[Path], arrays: list[np.ndarray], idx: IdxSet) -> Split:
+    images, labels = arrays
     if images.ndim != 3 or labels.shape != images.shape[:1]:
-        raise BadInput(f"{labels_path}: {len(labels)} labels for images of shape {list(images.shape)} in {images_path}")
+        raise BadInput(f"{paths[1]}: {len(labels)} labels for images of shape {list(images.shape)} in {paths[0]}")
     if labels.max() >= len(idx.class_names):
-        raise BadInput(f"{labels_path}: label {labels.max()} at {labels.argmax()}; {idx.name} has classes 0 to 9")
+        raise BadInput(f"{paths[1]}: label {labels.max()} at {labels.argmax()}; {idx.name} has classes 0 to 9")
     return Split(images[:, None], labels.astype(np.int64))

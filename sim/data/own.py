@@ -51,12 +51,11 @@ def load_npz(path: Path) -> Dataset:
         test = _arrays_split(path, arrays, "test_images", "test_labels")
     else:
         train, test = split_off_test(train)
-    classes = 1 + int(max(part.labels.max(initial=0) for part in (train, test)))
-    missing = np.setdiff1d(np.arange(classes), np.concatenate([train.labels, test.labels]))
-    if missing.size:
-        raise BadInput(
-            f"{path}: labels run to {classes - 1}, but no image has label {missing[0]}; number the classes from 0"
-        )
+    used = np.unique(np.concatenate([train.labels, test.labels]))
+    if used[-1] != len(used) - 1:
+        gap = int(np.argmax(used != np.arange(len(used))))
+        raise BadInput(f"{path}: labels run to {used[-1]}, but no image has label {gap}; number the classes from 0")
+    classes = len(used)
     return make_dataset(path.stem, train, test, tuple(map(str, range(classes))), str(path))
 
 
@@ -110,6 +109,8 @@ def _arrays_split(path: Path, arrays: dict[str, np.ndarray], images_name: str, l
         raise BadInput(
             f"{path}: {labels_name} is {labels.dtype} of shape {list(labels.shape)}; expected {len(images)} integers"
         )
+    if labels.max() > np.iinfo(np.int64).max:
+        raise BadInput(f"{path}: {labels_name} is {labels.max()} at {int(labels.argmax())}; number the classes from 0")
     if labels.min() < 0:
         raise BadInput(f"{path}: {labels_name} is {labels.min()} at {int(labels.argmin())}; classes count from 0")
     return Split(images, labels.astype(np.int64))

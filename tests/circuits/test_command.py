@@ -1,12 +1,18 @@
 """The command `hebb circuit`, run as `python -m circuits` runs it."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from circuits.__main__ import main
 
+ROOT = Path(__file__).parents[2]
 FOUR = ["--h", "2", "0.5", "-2", "-0.5", "--s", "1", "1", "-1", "-1"]
 FIELDS = ["h", "s", "state", "min", "max", "mean", "period", "readout"]
 
@@ -143,7 +149,16 @@ def test_json_on_stdout_stays_json_with_a_plot(capsys, tmp_path):
         ("output-error --h 1 --duration 1e9", "larger --dt"),
         ("output-error --h 1 --tau 0", "tau"),
         ("output-error --h 1 --mu 2", "mu = 2 is above 1"),
-        ("output-error --h 1 --form brian --dt 100", "smaller dt"),
+        ("output-error --h 1 --form brian --dt 100", "smaller time step"),
+        ("output-error --h 1 --form brian --dt 40", "longer than the delay of 30 ms"),
+        ("shutdown --form brian --dt 3", "the delay of 5 ms is no multiple of it and would be 6"),
+        ("output-error --h 1 --form brian --duration 1e9", "--duration 1e+09: "),
+        ("output-error --h 1 --noise .1 --noise-interval 1e-9", "--noise-interval 1e-09: "),
+        ("output-error --h 2 --M 1e20", "M = 1e+20 is out of range"),
+        ("output-error --h 2 --epsilon 1e-20", "epsilon = 1e-20 is out of range"),
+        ("output-error --h 2 --delay 1e300", "delay = 1e+297 is out of range"),
+        ("shutdown --K 1e308 --delta 1", "K = 1e+308 is out of range"),
+        ("phase --tolerance inf", "--tolerance inf"),
         ("output-error --h 1 --form discrete --noise 1", "--noise"),
         ("output-error --h 1 --plot figure.doc", "no image format"),
         ("output-error --h 1 --json missing/file.json", "no folder"),
@@ -175,3 +190,21 @@ def test_unknown_words_are_one_line_and_exit_code_2(capsys):
 def test_unchecked_lets_an_input_beyond_the_bound_pass(capsys):
     result = run_json(capsys, "output-error", "--h", "5", "--s", "1", "--unchecked")
     assert result["h"] == [5]
+
+
+def test_ctrl_c_stops_a_brian_run_and_shows_no_result():
+    command = [sys.executable, "-m", "circuits", *"output-error --form brian --h 2 --duration 90000".split()]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(6)  # by now it simulates, and Brian2, not Python, takes the signal
+    process.send_signal(signal.SIGINT)
+    shown, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert not shown
+    assert "Traceback" not in errors
+
+
+def test_what_slides_is_read_nearest_zero_too(capsys):
+    assert main(["output-error", "--form", "brian", "--h", "2", "--delay", "0", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["state"] == ["sliding"]
+    assert result["readout"] == result["min"]

@@ -27,6 +27,7 @@ def step_file(path, net=NET, rule="urfb", **changes):
     arrays |= {f"W/{i}": w for i, w in weights.W.items()} | {f"R/{i}": r for i, r in weights.R.items()}
     arrays |= {name.replace("_", "/"): value for name, value in changes.items()}
     np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+    weights.R.pop(1, None)  # it feeds nothing back, and no engine gets to see it
     return spec, weights, images, labels
 
 
@@ -73,11 +74,12 @@ def test_step_in_float32_and_after_update(tmp_path):
     trace = read_trace(tmp_path / "out.npz")
     assert trace.delta[1].dtype == np.float32
     assert trace.meta["order"] == "after_update"
-    assert json.loads((tmp_path / "r.json").read_text())["layers"]["dR"] == [1, 2, 3]
+    assert json.loads((tmp_path / "r.json").read_text())["layers"]["dR"] == [2, 3]
 
 
-def test_step_without_the_first_r_leaves_its_increment_out(tmp_path):
-    step_file(tmp_path / "in.npz", R_1=None)
+@pytest.mark.parametrize("first", [None, np.full((2, 2), np.nan)])
+def test_the_first_r_is_left_aside_whatever_it_is(tmp_path, first):
+    step_file(tmp_path / "in.npz", R_1=first)
     assert step(tmp_path) == 0
     assert sorted(read_trace(tmp_path / "out.npz").dR) == [2, 3]
 
@@ -97,7 +99,15 @@ def test_step_respects_masks(tmp_path):
     assert step(tmp_path) == 0
     trace = read_trace(tmp_path / "out.npz")
     for increments, masks in ((trace.dW, weights.mask_W), (trace.dR, weights.mask_R)):
-        assert all(not increments[i][~masks[i]].any() and increments[i].any() for i in masks)
+        assert all(not increments[i][~masks[i]].any() and increments[i].any() for i in masks if i in increments)
+    assert len(trace.dR) == 2
+
+
+def test_step_refuses_masks_that_are_not_masks(tmp_path, capsys):
+    _, weights, images, labels = presentation(NET, "urfb", shape=(2, 7, 6), classes=4)
+    weights.mask_W[2] = np.full(weights.W[2].shape, 0.5)
+    write_step(tmp_path / "in.npz", Step(images, labels, weights))
+    refused(capsys, step(tmp_path), "mask_W/2", "other than 0 and 1")
 
 
 @pytest.mark.parametrize(
@@ -122,6 +132,8 @@ def test_step_respects_masks(tmp_path):
         ({"labels": np.array([0.0, 1.0, 2.0])}, ["labels has dtype float64"]),
         ({"labels": np.array([{}, 1, 2])}, ["'labels'", "Python objects"]),
         ({"W_x": np.zeros(2)}, ["'W/x'"]),
+        ({"W_²": np.zeros(2)}, ["'W/²'"]),
+        ({"W_01": np.zeros(2)}, ["'W/01'"]),
     ],
 )
 def test_step_refuses_by_name(tmp_path, capsys, changes, words):
@@ -204,6 +216,10 @@ def test_show_prints_the_table(capsys):
         (["train", "--resume", "a", "--out", "b"], ["--out b"]),
         (["train", "--rule", "frfb", "--feedback-rate", "1"], ["'urfb' takes both"]),
         (["demo", "--seeds", "0"], ["--seeds 0"]),
+        (["demo", "--json", "nowhere/x.json"], ["--json", "nowhere/x.json", "folder that exists"]),
+        (["train", "--resume", ""], ["--resume ''"]),
+        (["train", "--eta", "-1e-3"], ["--eta '-1e-3'"]),
+        (["train", "--net", "Full 1000000; Full 1000000; Output"], ["full2", "GiB"]),
     ],
 )
 def test_mistakes_are_one_line_with_what_was_meant(tmp_path, monkeypatch, capsys, arguments, words):
@@ -224,6 +240,28 @@ def test_hebb_alone_lists_the_commands(capsys):
     assert main([]) == main(["--help"]) == main(["--version"]) == 0
     text = capsys.readouterr().out
     assert all(command in text for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "line", ["epochs = true", 'seed = "3"', 'device = "cuda\\n"', '"a\\nb" = 1', "[net]", "eta = nan"]
+)
+def test_a_config_file_of_the_wrong_kind_is_one_line(tmp_path, capsys, line):
+    (tmp_path / "c.toml").write_text(line)
+    refused(capsys, main(["train", "--config", str(tmp_path / "c.toml"), "--out", str(tmp_path / "run")]))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["--help", "show simpnet", "circuit shutdown --form discrete --json"])
+def test_a_reader_that_has_gone_away_is_no_error(command):
+    code = "import sys; from sim.cli import main; sys.exit(main(sys.argv[1:]))"
+    pipe = subprocess.Popen(
+        [sys.executable, "-c", code, *command.split()], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert pipe.stdout and pipe.stderr
+    pipe.stdout.close()
+    assert pipe.wait(60) == 0
+    assert not pipe.stderr.read()
+    pipe.stderr.close()
 
 
 def test_a_config_file_counts_and_a_flag_wins_over_it(tmp_path, capsys):

@@ -194,7 +194,7 @@ def idx_bytes(array):
 
 
 def write_idx(folder, count=60, classes=10, end=".gz"):
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     images, labels = RNG.integers(0, 256, (count, 28, 28)), np.arange(count) % classes
     for name, array in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)):
         for part in ("train", "t10k"):
@@ -205,7 +205,8 @@ def write_idx(folder, count=60, classes=10, end=".gz"):
 
 @pytest.mark.parametrize("end", [".gz", ""])
 @pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST/raw"), ("fashion-mnist", ".")])
-def test_idx_files_are_read_exactly(tmp_path, name, folder, end):
+def test_idx_files_are_read_exactly(tmp_path, monkeypatch, name, folder, end):
+    monkeypatch.setenv("HEBB_UNVERIFIED_DATA", "1")
     images, labels = write_idx(tmp_path / "sub" / folder, end=end)
     data = load_data(name, str(tmp_path / "sub"))
     assert data.image_shape == (1, 28, 28)
@@ -304,6 +305,11 @@ def test_npz_of_pixels_and_of_numbers(tmp_path):
         ({"images": np.zeros((20, 3, 3)), "labels": np.zeros(19, int)}, "expected 20 integers"),
         ({"images": np.zeros((20, 3, 3)), "labels": np.full(20, -1)}, "labels is -1 at 0"),
         ({"images": np.zeros((20, 3, 3)), "labels": np.arange(20) % 2 * 2}, "no image has label 1"),
+        ({"images": np.zeros((20, 3, 3)), "labels": np.r_[np.zeros(19, int), 10**12]}, "labels run to 1000000000000"),
+        (
+            {"images": np.zeros((20, 3, 3)), "labels": np.full(20, 2**63 + 1, np.uint64)},
+            "labels is 9223372036854775809",
+        ),
         ({"images": np.zeros((20, 3, 3)), "labels": np.sort(np.arange(20) % 2)}, "mix the order"),
         ({"images": np.array([{}]), "labels": np.zeros(1, int)}, "Python objects"),
     ],
@@ -319,7 +325,14 @@ def test_npz_files_that_cannot_be_used_are_refused_by_name(tmp_path, arrays, mes
     assert "own.npz" in str(caught.value)
 
 
-def test_read_only_images_can_be_staged(tmp_path):
+def test_idx_files_of_another_data_set_are_refused(tmp_path):
+    write_idx(tmp_path)
+    with pytest.raises(BadInput, match=r"train-images-idx3-ubyte\.gz: not the fashion-mnist file"):
+        load_data("fashion-mnist", str(tmp_path))
+
+
+def test_read_only_images_can_be_staged(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEBB_UNVERIFIED_DATA", "1")
     write_idx(tmp_path / "MNIST/raw")
     data = load_data("mnist", str(tmp_path))
     spec, weights, *_ = presentation("Full 3; Output", "urfb", shape=data.image_shape)
