@@ -9,6 +9,7 @@ measured in processes of their own, that make three updates.
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -26,6 +27,8 @@ from network.rules import make_rule
 from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.engine import Engine, Settings, open_engine
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the `hebb` command has it, before torch starts its threads
 
 ENGINES = ("torch", "event")
 IMAGE = (3, 32, 32)

@@ -4,6 +4,8 @@ Ideal timing: between two events the units concerned have settled, or run throug
 equations (3) and (6): what they say must come out of s, tc, u and v.
 """
 
+from collections.abc import Iterable
+
 import numba
 import numpy as np
 
@@ -21,7 +23,7 @@ from sim.event_pools import Relays
 from sim.event_presentation import Circuit, Presentation
 from sim.event_space import Space
 from sim.event_synapses import synapses_of
-from sim.schedule import canonical_order
+from sim.schedule import Event, canonical_order
 
 EVALUATION_BATCH = 500  # images at a time where nothing is learned: bounds memory, changes no result
 
@@ -77,17 +79,19 @@ class EventEngine:
     def stage(self, array: np.ndarray) -> np.ndarray:
         return array
 
-    def present(self, images: np.ndarray, labels: np.ndarray) -> StepTrace:
+    def present(self, images: np.ndarray, labels: np.ndarray, events: Iterable[Event] | None = None) -> StepTrace:
+        """As `sim.engine.Engine.present`; with `events`, in another order than the one that Remark 1 asks for."""
         trace, space = StepTrace(), Space(keep=False)
         relays = Relays(self.spec.semantics, {}, space)
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, space, keep=False, trace=trace
         )
-        presentation.run(self._events)
+        presentation.run(self._events if events is None else events)
         trace.meta = describe("event", self.spec, self.settings, {"numba": numba.__version__})
         return trace
 
-    def learn(self, images: np.ndarray, labels: np.ndarray, step: int) -> int:
+    def learn(self, images: np.ndarray, labels: np.ndarray, step: int, events: Iterable[Event] | None = None) -> int:
+        """As `sim.engine.Engine.learn`; `events` as for `present`."""
         kept = {
             node.name: dropout_mask(self.settings.seed, step, position, (len(images), *node.shape), node.layer.fraction)
             for position, node in enumerate(self.spec.nodes)
@@ -97,7 +101,7 @@ class EventEngine:
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, self._space, keep=True
         )
-        presentation.run(self._events)
+        presentation.run(self._events if events is None else events)
         return int(np.count_nonzero(presentation.potential[len(self.spec.weighted)].argmax(1) != labels))
 
     def cut_control(self, unit: int) -> None:

@@ -185,7 +185,9 @@ class Presentation:
                 self._trace.dR[layer] = to_outside(dR)
 
     def _consolidate(self, layer: int) -> None:
-        """Tags become weights."""
+        """Tags, where there are any, become weights."""
+        if layer not in self._tag:
+            return
         dW, dR = self._tag.pop(layer)
         learns = dR is not None and self._settings.rule.feedback_rate > 0
         if self._keep:

@@ -9,6 +9,7 @@ from network.errors import BadInput
 from network.rules import RULES
 from sim.engine import Settings
 from sim.event_engine import EventEngine
+from sim.schedule import Event, canonical_order
 from tests.sim.conftest import engine_of, presentation
 from validation.compare import compare
 from validation.tolerances import TOLERANCES
@@ -104,6 +105,22 @@ def test_an_M_too_small_is_refused_with_unit_value_and_bound():
 def test_beyond_M_the_outputs_go_wrong():
     reference, event = traces(M=0.5, unchecked=True)
     assert not np.array_equal(top(reference), top(event))
+
+
+@pytest.mark.parametrize("late", ["before latch", "never"])
+def test_u_and_v_stop_feedback_only_where_they_were_latched_in_time(late):
+    """Another order of the same events: what replaces x before u and v have seen it is not stopped."""
+    reference, _ = traces()
+    spec, weights, pixels, labels = presentation(NET, "urfb", images=20, scale=4.0, **SHAPE)
+    engine = engine_of("event", spec, weights, "urfb", mu=0.5)
+    assert isinstance(engine, EventEngine)
+    order = [event for event in canonical_order(spec) if event != Event("latch", 2)]
+    if late == "before latch":
+        order.insert(order.index(Event("replace", 2)) + 1, Event("latch", 2))
+    event = engine.present(pixels, labels, order)
+    saturated = np.abs(reference.x[2]) == 1
+    assert not reference.delta[2][saturated].any() and event.delta[2][saturated].all()
+    assert np.array_equal(event.delta[2][~saturated], engine.present(pixels, labels).delta[2][~saturated])
 
 
 @settings(max_examples=25)
