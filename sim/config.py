@@ -62,7 +62,7 @@ class TrainConfig:
     ] = 0.0
     dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
-    engine: Annotated[str, Field(description="torch, or reference (slow; needs --dtype float64)")] = "torch"
+    engine: Annotated[str, Field(description="torch; event (the circuit); reference (slow, float64 only)")] = "torch"
     seed: Annotated[int, Field(ge=0, description="of weights, feedback, masks, batches and dropout")] = 0
 
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from network.errors import BadInput, unknown
+from network.layers import Drop
+from network.randomness import dropout_mask
 from network.rules import Rule, effective_order
 from network.spec import NetworkSpec
 from network.trace import StepTrace
@@ -153,6 +155,25 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
         if error.name != package:
             raise
         raise BadInput(f"engine '{name}' needs the package '{package}', which is not installed: {install}") from None
+
+
+def dropout_masks(spec: NetworkSpec, seed: int, step: int, count: int) -> dict[str, np.ndarray]:
+    """Which units every Drop layer keeps for `count` images in one update, by node name; the same for all engines."""
+    return {
+        node.name: dropout_mask(seed, step, position, (count, *node.shape), node.layer.fraction)
+        for position, node in enumerate(spec.nodes)
+        if isinstance(node.layer, Drop)
+    }
+
+
+def saturated_shares(spec: NetworkSpec, h: dict[int, np.ndarray]) -> dict[str, float]:
+    """`Engine.saturation` from the inputs h of all weighted layers."""
+    shares = {}
+    for node in spec.weighted:
+        drive = spec.gain * h[node.index]
+        saturated = 0.0 if node.is_output else float((np.abs(drive) >= 1).mean())
+        shares[node.name] = saturated if np.isfinite(drive).all() else float("nan")
+    return shares
 
 
 def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[str, str]) -> dict[str, Any]:

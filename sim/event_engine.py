@@ -10,14 +10,12 @@ import numba
 import numpy as np
 
 from network.errors import BadInput
-from network.layers import Drop
-from network.randomness import dropout_mask
 from network.reference import default_mu
 from network.rules import effective_order
 from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
-from sim.engine import Settings, describe
+from sim.engine import Settings, describe, dropout_masks, saturated_shares
 from sim.event_output import OutputCircuit
 from sim.event_pools import Relays
 from sim.event_presentation import Circuit, Presentation
@@ -92,11 +90,7 @@ class EventEngine:
 
     def learn(self, images: np.ndarray, labels: np.ndarray, step: int, events: Iterable[Event] | None = None) -> int:
         """As `sim.engine.Engine.learn`; `events` as for `present`."""
-        kept = {
-            node.name: dropout_mask(self.settings.seed, step, position, (len(images), *node.shape), node.layer.fraction)
-            for position, node in enumerate(self.spec.nodes)
-            if isinstance(node.layer, Drop)
-        }
+        kept = dropout_masks(self.spec, self.settings.seed, step, len(images))
         relays = Relays(self.spec.semantics, kept, self._space)
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, self._space, keep=True
@@ -115,12 +109,7 @@ class EventEngine:
 
     def saturation(self, images: np.ndarray) -> dict[str, float]:
         h = self._potentials(images)
-        shares = {}
-        for node in self.spec.weighted:
-            drive = self.spec.gain * h[node.index]
-            saturated = 0.0 if node.is_output else float((np.abs(drive) >= 1).mean())
-            shares[node.name] = saturated if np.isfinite(drive).all() else float("nan")
-        return shares
+        return saturated_shares(self.spec, h)
 
     def weights(self) -> Weights:
         circuit = self._circuit

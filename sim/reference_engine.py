@@ -4,12 +4,10 @@ import numpy as np
 
 from network import reference
 from network.errors import BadInput
-from network.layers import Drop
-from network.randomness import dropout_mask
 from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
-from sim.engine import Settings, describe
+from sim.engine import Settings, describe, dropout_masks, saturated_shares
 
 
 class ReferenceEngine:
@@ -37,11 +35,7 @@ class ReferenceEngine:
 
     def learn(self, images: np.ndarray, labels: np.ndarray, step: int) -> int:
         pixels = _pixels(images)
-        kept = {
-            node.name: dropout_mask(self.settings.seed, step, position, (len(images), *node.shape), node.layer.fraction)
-            for position, node in enumerate(self.spec.nodes)
-            if isinstance(node.layer, Drop)
-        }
+        kept = dropout_masks(self.spec, self.settings.seed, step, len(images))
         trace = self._present(pixels, labels, kept)
         for i, dW in trace.dW.items():
             self._weights.W[i] += dW
@@ -55,12 +49,7 @@ class ReferenceEngine:
 
     def saturation(self, images: np.ndarray) -> dict[str, float]:
         h, _ = reference.forward(self.spec, self._weights, _pixels(images))
-        shares = {}
-        for node in self.spec.weighted:
-            drive = self.spec.gain * h[node.index]
-            saturated = 0.0 if node.is_output else float((np.abs(drive) >= 1).mean())
-            shares[node.name] = saturated if np.isfinite(drive).all() else float("nan")
-        return shares
+        return saturated_shares(self.spec, h)
 
     def weights(self) -> Weights:
         return self._weights.copy()

@@ -9,14 +9,13 @@ from torch import Tensor
 
 from network.errors import BadInput
 from network.layers import Avgpool, Drop, Maxpool, Sum
-from network.randomness import dropout_mask
 from network.reference import MARGIN, default_mu
 from network.rules import effective_order
 from network.spec import INPUT, NetworkSpec
 from network.trace import StepTrace, count_ties
 from network.weights import Weights
 from sim import torch_ops
-from sim.engine import Settings, describe
+from sim.engine import Settings, describe, dropout_masks
 
 EVALUATION_BATCH = 1000  # images at a time where nothing is learned: bounds memory, changes no result
 
@@ -123,17 +122,17 @@ class TorchEngine:
 
     def _forward(self, images: Tensor, step: int | None = None) -> Activity:
         """Equation (1) from the input up; with a `step`, the Drop layers drop."""
+        masks = {} if step is None else dropout_masks(self.spec, self.settings.seed, step, len(images))
         activity = Activity({}, {INPUT: images}, {}, {})
         h, x, winner, kept = activity
-        for position, node in enumerate(self.spec.nodes):
+        for node in self.spec.nodes:
             below = x[node.sources[0]]
             match node.layer:
                 case Sum():
                     x[node.name] = below + x[node.sources[1]]
                 case Drop(fraction):
-                    if step is not None:
-                        mask = dropout_mask(self.settings.seed, step, position, tuple(below.shape), fraction)
-                        kept[node.name] = self.stage(mask).to(self.dtype).div_(1 - fraction)
+                    if node.name in masks:
+                        kept[node.name] = self.stage(masks[node.name]).to(self.dtype).div_(1 - fraction)
                     x[node.name] = below * kept[node.name] if node.name in kept else below
                 case Maxpool() as pool:
                     x[node.name], winner[node.name] = torch_ops.max_pool(pool, self.spec.semantics.pool_anchor, below)

@@ -13,6 +13,8 @@ examples:
 import argparse
 from typing import Any
 
+import numpy as np
+
 from network.errors import BadInput
 from network.interchange import read_step, write_trace
 from network.rules import RULES, effective_order, make_rule
@@ -75,8 +77,15 @@ def run(args: argparse.Namespace) -> int:
     spec, step = read_step(
         args.input, args.net, symmetric=rule.symmetric, gain=args.gain, semantics=args.semantics, classes=args.classes
     )
-    engine = open_engine(args.engine, spec, step.weights.astype(args.dtype), settings)
-    trace = engine.present(step.images.astype(args.dtype), step.labels)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported once, by name, below
+        images, weights = step.images.astype(args.dtype), step.weights.astype(args.dtype)
+        if not np.isfinite(images).all():
+            raise BadInput(f"{args.input}: images has numbers too large for {args.dtype}")
+        trace = open_engine(args.engine, spec, weights, settings).present(images, step.labels)
+    for quantity, arrays in trace.arrays().items():
+        for i, values in sorted(arrays.items()):
+            if not np.isfinite(values).all():
+                raise BadInput(f"{args.input}: {quantity}/{i} overflows {args.dtype}; scale the images or weights down")
     write_trace(args.out, trace)
     arrays = {group: sorted(values) for group, values in trace.arrays().items()}
     text = f"{args.out}: {len(step.labels)} images, {len(spec.weighted)} layers with weights, {trace.ties} ties"

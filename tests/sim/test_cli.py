@@ -103,6 +103,14 @@ def test_step_respects_masks(tmp_path):
     assert len(trace.dR) == 2
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("engine", "dtype"), [("reference", "float64"), ("torch", "float64"), ("torch", "float32")])
+def test_step_refuses_numbers_that_overflow(tmp_path, capsys, engine, dtype):
+    step_file(tmp_path / "in.npz", images=np.full((3, 2, 7, 6), 1e308))
+    refused(capsys, step(tmp_path, "--engine", engine, "--dtype", dtype), "in.npz", dtype)
+    assert not (tmp_path / "out.npz").exists()
+
+
 def test_step_refuses_masks_that_are_not_masks(tmp_path, capsys):
     _, weights, images, labels = presentation(NET, "urfb", shape=(2, 7, 6), classes=4)
     weights.mask_W[2] = np.full(weights.W[2].shape, 0.5)
