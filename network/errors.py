@@ -8,6 +8,10 @@ class BadInput(ValueError):
     """Something the user gave cannot be used. The message is one line: what, where, what would work."""
 
 
+class Diverged(RuntimeError):
+    """A run that cannot go on learning. The message is one line: the layer, what happened, what to change."""
+
+
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """The closest of `options` to `word` as ``"; did you mean 'urfb'?"``, or an empty string."""
     by_lower = {option.lower(): option for option in options}

@@ -2,13 +2,9 @@
 
 from math import isnan
 
+from network.errors import Diverged
 from network.rules import effective_order
 from sim.engine import Settings
-
-
-class Diverged(RuntimeError):
-    """A run that cannot go on learning. The message is one line: the layer, what happened, what to change."""
-
 
 NEARLY = 0.95  # share of saturated units in a layer that is worth a warning
 

@@ -69,11 +69,11 @@ def _guarded(prog: str, command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's own flush at exit finds a reader
         return DONE
     except Exception as error:
-        from network.errors import BadInput
+        from network.errors import BadInput, Diverged
 
         if isinstance(error, BadInput):
             return _stop(f"{prog}: error: {error}", BAD_INPUT)
-        if type(error).__name__ == "Diverged":  # of sim.health, which need not be imported to be recognised
+        if isinstance(error, Diverged):
             return _stop(f"{prog}: stopped: {error}", FAILED)
         if isinstance(error, OSError):  # a full disk, a folder that may not be written: what is there is whole
             return _stop(f"{prog}: error: {error.filename or 'output'}: {error.strerror or error}", BAD_INPUT)

@@ -55,17 +55,18 @@ def test_float32_stays_near_the_reference(net, rule):
     assert found.within(TOLERANCES["float32"]), found.worst
 
 
-def test_what_agrees_is_not_empty():
+@pytest.mark.parametrize("name", ["reference", "torch", "event"])
+def test_what_agrees_is_not_empty(name):
     spec, weights, images, labels = presentation("deepernet", "urfb", scale=3.0)
-    trace = engine_of("torch", spec, weights, "urfb").present(images, labels)
+    trace = engine_of(name, spec, weights, "urfb").present(images, labels)
     for node in spec.weighted:
         i = node.index
         assert trace.dW[i].shape == trace.dR[i].shape == node.weight_shape
         assert trace.h[i].shape == trace.x[i].shape == trace.delta[i].shape == (3, *node.shape)
         assert np.abs(trace.dW[i]).max() > 0
-    saturated = [np.mean(np.abs(trace.x[node.index]) == 1) for node in spec.weighted if not node.is_output]
-    assert max(saturated) > 0.05
-    assert np.count_nonzero(trace.delta[len(trace.delta)] == 0) > 0
+    assert max(np.mean(np.abs(trace.x[node.index]) == 1) for node in spec.weighted if not node.is_output) > 0.05
+    silent = trace.delta[len(trace.delta)] == 0
+    assert 0 < np.count_nonzero(silent) < silent.size
 
 
 def tied_images(rng, shape):

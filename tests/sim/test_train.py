@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from network.errors import BadInput
+from network.errors import BadInput, Diverged
 from network.weights import Weights
 from sim.config import TrainConfig, config_text, make_config, read_config
 from sim.data import load_data
-from sim.health import Diverged, check_health
+from sim.health import check_health
 from sim.run_folder import RunFolder, read_weights
 from sim.train import resume, start
 from tests.sim.conftest import engine_of, presentation
