@@ -5,7 +5,7 @@ Engines are imported when they are asked for: training needs no Brian2, circuits
 
 import importlib
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from network.rules import Rule, effective_order
 from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
+from sim.schedule import Timing
 
 # engine: (module, class, package it needs, how to install that)
 ENGINES = {
@@ -55,6 +56,10 @@ class Settings:
         units are nearest 0; automatically what is nearest 0 over a whole cycle.
     unchecked : bool
         Let inputs beyond M and feedback beyond K pass, to see what the circuit does there.
+    timing : Timing or None
+        How long everything takes; None for ideal timing: whatever is read has settled.
+    dt : float
+        Time step of clock-driven circuits, seconds.
 
     Raises
     ------
@@ -74,6 +79,8 @@ class Settings:
     K: float | str = "auto"
     gate_phase: float | str = "auto"
     unchecked: bool = False
+    timing: Timing | None = None
+    dt: float = 1e-4
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -91,6 +98,8 @@ class Settings:
         phase = self.gate_phase
         if phase != "auto" and not (isinstance(phase, int | float) and 0 <= phase < 1):
             raise BadInput(f"gate phase {phase}: expected auto, or a share of a cycle, 0 <= phase < 1")
+        if not 0 < self.dt < float("inf"):
+            raise BadInput(f"dt {self.dt:g} s: expected a positive time step")
 
 
 class Engine(Protocol):
@@ -178,7 +187,10 @@ def saturated_shares(spec: NetworkSpec, h: dict[int, np.ndarray]) -> dict[str, f
 
 def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[str, str]) -> dict[str, Any]:
     """The `meta` of a trace: everything that one needs to know to compute it again."""
-    circuit = ("epsilon", "M", "K", "gate_phase", "unchecked") if engine in CIRCUITS else ()
+    circuit: dict[str, Any] = {}
+    if engine in CIRCUITS:
+        circuit = {name: getattr(settings, name) for name in ("epsilon", "M", "K", "gate_phase", "unchecked")}
+        circuit["timing"] = asdict(settings.timing) if settings.timing else "ideal"
     return {
         "engine": engine,
         "rule": settings.rule.name,
@@ -191,6 +203,6 @@ def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[
         "semantics": spec.semantics.name,
         "net": spec.notation,
         "dtype": settings.dtype,
-        **{name: getattr(settings, name) for name in circuit},
+        **circuit,
         "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},
     }

@@ -127,11 +127,18 @@ class Timing:
         From the target until the output error can be read.
     margin : float
         How much longer than it has to every action waits: what a clock with jitter may lose.
+    reading : float
+        How long the Hebbian window of the output layer stays open: a whole cycle of its oscillating units, which are
+        near 0 for a part of it only.
+    tau : float
+        Time constant of all membranes and error units.
+    loop : float
+        Delay D of the output units' loop through their control: silenced ones come as near to 0 as e^{-D/tau}.
 
     Raises
     ------
     BadInput
-        For a time that is negative or not finite.
+        For a time that is negative or not finite, or a time constant of 0.
     """
 
     delay: float | tuple[float, ...] = 2e-3
@@ -142,6 +149,9 @@ class Timing:
     consolidation: float | tuple[float, ...] = 10e-3
     error: float = 60e-3
     margin: float = 0.0
+    reading: float = 200e-3
+    tau: float = 10e-3
+    loop: float = 60e-3
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -149,11 +159,34 @@ class Timing:
             for seconds in value if isinstance(value, tuple) else (value,):
                 if not 0 <= seconds < float("inf"):
                     raise BadInput(f"timing: {field.name} = {seconds:g} s: expected 0 or more, in seconds")
+        if self.tau == 0:
+            raise BadInput("timing: tau = 0 s: expected a positive time constant")
+
+    @classmethod
+    def settled(cls, ratio: float, tau: float = 10e-3) -> "Timing":
+        """Everything settles for `ratio` time constants, which leaves an error of about e^{-ratio}.
+
+        Parameters
+        ----------
+        ratio : float
+            T/tau, positive: of activity, of the output error, and D/tau of the control's loop.
+        tau : float
+            Seconds.
+        """
+        if not 0 < ratio < float("inf"):
+            raise BadInput(f"timing {ratio:g}: expected how many time constants everything settles for, more than 0")
+        settling = ratio * tau
+        # A cycle is two delays and what lies between the thresholds: 5.3 tau with epsilon = .2 and 1,000 classes.
+        return cls(settling=settling, error=settling, reading=2 * settling + 8 * tau, tau=tau, loop=settling)
 
     def of(self, name: str, layer: int) -> float:
         """The time `name` of a layer."""
         value = getattr(self, name)
         return value[layer - 1] if isinstance(value, tuple) else value
+
+    def window(self, layer: int, top: int) -> float:
+        """How long the Hebbian window of `layer` stays open, `top` being the output."""
+        return self.reading if layer == top else self.of("gate", layer)
 
     def check(self, layers: int) -> None:
         """`BadInput` where times are given for another number of layers."""
@@ -163,7 +196,7 @@ class Timing:
                 raise BadInput(f"timing: {field.name} has {len(value)} values: expected 1 or {layers}, one a layer")
 
 
-IDEAL = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # everything at once, in the order of `canonical_order`
+IDEAL = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, reading=0.0)  # everything at once, in the order of `canonical_order`
 
 
 def sources_of(spec: NetworkSpec) -> dict[int, tuple[int, ...]]:
@@ -264,7 +297,7 @@ def requirements_of(spec: NetworkSpec, order: str, timing: Timing) -> tuple[Requ
             wait(Event("latch", layer), settle, "x settled")
             wait(delta, Event("latch", layer), "latched", timing.of("latch", layer), still="x feedforward")
             wait(gate, delta, "delta settled", takes)
-        window = timing.of("gate", layer)
+        window = timing.window(layer, top)
         wait(consolidate, gate, "gate closed", window)
         for a in filter(None, below):  # the input, 0, keeps its activity
             replace = Event("replace", a)

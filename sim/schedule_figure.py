@@ -28,7 +28,7 @@ class _Times:
         scale = 1e3 if self.timed else 1.0
         times = run.times if self.timed else {event: float(n) for n, event in enumerate(run.events)}
         self._at = {event: scale * time for event, time in times.items()}
-        self._timing, self._scale = run.schedule.timing, scale
+        self._timing, self._scale, self._top = run.schedule.timing, scale, run.schedule.layers
         self.start, last = min(self._at.values()), max(self._at.values())
         self.end = last + max(0.06 * (last - self.start), 1.0)
 
@@ -39,6 +39,8 @@ class _Times:
     def lasts(self, name: str, layer: int) -> float:
         if not self.timed:
             return 0.7 if name in ("gate", "latch") else 0.0
+        if name == "gate":
+            return self._scale * self._timing.window(layer, self._top)
         return self._scale * self._timing.of(name, layer)
 
 

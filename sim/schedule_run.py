@@ -18,12 +18,16 @@ KINDS = {"needed": NEEDED, "signal": SIGNAL, "customary": CUSTOMARY}
 
 @dataclass(frozen=True)
 class Firing:
-    """One event that happened: when (s), and which of its requirements held and which did not, by name."""
+    """One event that happened: when (s), and which of its requirements held and which did not, by name.
+
+    With `units`, only those of the event's layer did it then: True where they did, (N, C, H, W) or (N, units).
+    """
 
     event: Event
     time: float
     held: tuple[str, ...]
     broken: tuple[str, ...]
+    units: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ PRINTED = {
     "convergence_to_the_exact_solution": ["dt = 0.05 ms: mean difference 0.0"],
     "order_of_events": [
         "nothing makes replace(2) wait for gate(3): 'gate closed' is missing",
-        "replace(2) at 400 ms: 'gate closed' does not hold, gate(3) has not happened",
+        "replace(2) at 580 ms: 'gate closed' does not hold, gate(3) has not happened",
         "recorded: {'gate closed': 1, 'x feedforward': 1}",
     ],
     "where_the_circuit_works": ["equation (6) holds in 59% and"],

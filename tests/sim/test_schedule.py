@@ -113,11 +113,11 @@ def test_whatever_the_network_and_the_times_remark_1_holds(spec, order, timing):
         gate, consolidate = Event("gate", layer), Event("consolidate", layer)
         delta = Event("teach") if layer == top else Event("replace", layer)
         follows(gate, delta, timing.error if layer == top else timing.of("settling", layer))
-        follows(consolidate, gate, timing.of("gate", layer))
+        follows(consolidate, gate, timing.window(layer, top))
         for source in below:
             follows(Event("arrive", layer), Event("settle", source) if source else Event("present"))
             if source:
-                follows(Event("replace", source), gate, timing.of("gate", layer))
+                follows(Event("replace", source), gate, timing.window(layer, top))
                 follows(Event("replace", source), delta, timing.of("feedback_delay", layer))
                 if order == "before_update":
                     follows(consolidate, Event("replace", source), timing.of("settling", source))
@@ -135,7 +135,7 @@ def test_whatever_the_network_and_the_times_remark_1_holds(spec, order, timing):
 
 def test_times_of_a_small_network_by_hand():
     timing = Timing(
-        delay=(1.0, 2.0), settling=(10.0, 20.0), feedback_delay=4.0, gate=(3.0, 5.0), latch=6.0, error=100.0
+        delay=(1.0, 2.0), settling=(10.0, 20.0), feedback_delay=4.0, gate=3.0, latch=6.0, error=100.0, reading=5.0
     )
     run = Schedule(network("Full 5; Output"), timing=timing).run()
     expected = {
@@ -195,6 +195,8 @@ def test_trace_says_what_held():
         (lambda spec: Schedule(spec, timing=Timing(settling=(0.1, 0.1, 0.1))), "settling has 3 values"),
         (lambda spec: Timing(gate=-0.1), "gate = -0.1 s"),
         (lambda spec: Timing(latch=(0.1, float("inf"))), "latch = inf s"),
+        (lambda spec: Timing(tau=0.0), "tau = 0 s"),
+        (lambda spec: Timing.settled(0.0), "timing 0: expected how many time constants"),
         (lambda spec: Schedule(spec).run("ignore"), "on_violation 'ignore'"),
         (lambda spec: Schedule(spec).run(jitter={"arrive": 0.1}), "jitter of 'arrive'"),
         (lambda spec: Schedule(spec).run(jitter=-1), "jitter of present: -1 s"),

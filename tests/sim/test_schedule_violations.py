@@ -170,7 +170,7 @@ def test_a_latch_after_the_replacement_is_told_that_x_is_gone():
     ]
     # Both at the same time: whether the one has happened follows from the order.
     assert str(run.violations[0]).endswith("latch(2) has not happened")
-    assert str(run.violations[1]).endswith("replace(2) was at 266 ms")  # when gate(3) closed
+    assert str(run.violations[1]).endswith("replace(2) was at 446 ms")  # when gate(3) closed
 
 
 def test_lost_feedback_of_one_of_two_readers():
