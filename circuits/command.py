@@ -68,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     phase.add_argument("--h", type=float, default=2.0, help="input, where no axis varies it (%(default)s)")
     phase.add_argument("--s", type=float, default=1.0, help="supervision, 1 or -1 (%(default)s)")
     _add_circuit_parameters(phase)
+    phase.set_defaults(defaults={name: phase.get_default(name) for name in _AXES})
     _add_files(phase)
 
 

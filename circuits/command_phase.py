@@ -51,6 +51,11 @@ def _axis(args: argparse.Namespace, axis: str) -> tuple[str, np.ndarray]:
         raise CircuitError(f"--{axis} {name} {' '.join(ends)}: expected NAME FROM TO, two numbers") from None
     if not (np.isfinite([first, last]).all() and first < last):
         raise CircuitError(f"--{axis} {name} {first:g} {last:g}: FROM must be below TO")
+    own = getattr(args, name, None)
+    if own is not None and own != args.defaults.get(name):
+        raise CircuitError(
+            f"--{name} {own:g}: the {axis} axis varies {name}; leave the flag away, or take another axis"
+        )
     if axis not in args.log:
         return name, np.linspace(first, last, args.points)
     if first <= 0:

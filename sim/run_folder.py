@@ -10,6 +10,7 @@ The metrics of an epoch are written before its weights. So a run killed between 
 too few, and the row is dropped when the epoch is run again.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -123,9 +124,19 @@ class RunFolder:
 
 
 def weights_bytes(weights: Weights, epoch: int) -> bytes:
-    """Weights in safetensors form: ``W/<i>``, ``R/<i>``, ``mask_W/<i>``, ``mask_R/<i>``; the epoch in its header."""
+    """Weights in safetensors form: ``W/<i>``, ``R/<i>``, ``mask_W/<i>``, ``mask_R/<i>``; epoch and sum in its header."""
     arrays = {f"{group}/{i}": value for group in _GROUPS for i, value in getattr(weights, group).items()}
-    return save({name: np.ascontiguousarray(value) for name, value in arrays.items()}, {"epoch": str(epoch)})
+    arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+    return save(arrays, {"epoch": str(epoch), "sha256": _sum(arrays)})
+
+
+def _sum(arrays: dict[str, np.ndarray]) -> str:
+    """A checksum: a bit that has flipped on a disk may leave a number that looks like any other."""
+    digest = hashlib.sha256()
+    for name, value in sorted(arrays.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(value).data)
+    return digest.hexdigest()
 
 
 def read_weights(path: Path) -> tuple[Weights, int]:
@@ -133,10 +144,14 @@ def read_weights(path: Path) -> tuple[Weights, int]:
     groups: dict[str, dict[int, np.ndarray]] = {group: {} for group in _GROUPS}
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            epoch = int((file.metadata() or {})["epoch"])
-            for name in file.keys():
-                group, _, index = name.partition("/")
-                groups[group][int(index)] = file.get_tensor(name)
+            header = file.metadata() or {}
+            epoch = int(header["epoch"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+        if "sha256" in header and header["sha256"] != _sum(arrays):
+            raise ValueError("its numbers are not those that were written")
+        for name, value in arrays.items():
+            group, _, index = name.partition("/")
+            groups[group][int(index)] = value
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise BadInput(f"{path}: damaged, or not the weights of a run ({error})") from None
     return Weights(**groups), epoch

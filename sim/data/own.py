@@ -100,6 +100,11 @@ def _arrays_split(path: Path, arrays: dict[str, np.ndarray], images_name: str, l
     images = images[:, None] if images.ndim == 3 else images
     if images.ndim != 4 or 0 in images.shape:
         raise BadInput(f"{path}: {images_name} has shape {list(images.shape)}; expected N x C x H x W, or N x H x W")
+    if images.shape[3] in (1, 3, 4) and images.shape[1] == images.shape[2] > 4:
+        raise BadInput(
+            f"{path}: {images_name} has shape {list(images.shape)}, which looks like N x H x W x C; expected "
+            f"N x C x H x W: images.transpose(0, 3, 1, 2)"
+        )
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise BadInput(f"{path}: {images_name} has dtype {images.dtype}; expected uint8 pixels, or floating point")
     if images.dtype.kind == "f" and not np.isfinite(images).all():

@@ -168,6 +168,7 @@ def test_json_on_stdout_stays_json_with_a_plot(capsys, tmp_path):
         ("phase --x h 1 0", "FROM must be below TO"),
         ("phase --x h 0 1 --log x", "positive"),
         ("phase --x h 0 1 --y h 0 1", "given twice"),
+        ("phase --x delay 0 1 --delay 3", "--delay 3: the x axis varies delay"),
         ("phase --points 1", "2 to 1000"),
         ("phase --x mu 0.5 2", "above 1"),
     ],

@@ -82,6 +82,7 @@ def test_npz_of_pixels_and_of_numbers(tmp_path):
             "labels is 9223372036854775809",
         ),
         ({"images": np.zeros((20, 3, 3)), "labels": np.sort(np.arange(20) % 2)}, "mix the order"),
+        ({"images": np.zeros((20, 8, 8, 3)), "labels": np.arange(20) % 2}, r"transpose\(0, 3, 1, 2\)"),
         ({"images": np.array([{}]), "labels": np.zeros(1, int)}, "Python objects"),
     ],
 )

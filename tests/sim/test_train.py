@@ -200,6 +200,7 @@ def test_resuming_refuses_to_become_another_run(tmp_path):
     [
         ("weights.safetensors", lambda b: b[: len(b) // 2], "weights.safetensors: damaged"),
         ("weights.safetensors", lambda b: b"", "weights.safetensors: damaged"),
+        ("weights.safetensors", lambda b: b[:-3] + bytes([b[-3] ^ 1]) + b[-2:], "not those that were written"),
         ("metrics.jsonl", lambda b: b[: len(b) // 2], "metrics.jsonl"),
         ("metrics.jsonl", lambda b: b"1\n", "metrics.jsonl: damaged"),
         ("metrics.jsonl", lambda b: b'{"epoch": 1}\n', "metrics.jsonl: damaged"),
