@@ -124,7 +124,7 @@ class RunFolder:
 
 
 def weights_bytes(weights: Weights, epoch: int) -> bytes:
-    """Weights in safetensors form: ``W/<i>``, ``R/<i>``, ``mask_W/<i>``, ``mask_R/<i>``; epoch and sum in its header."""
+    """Weights in safetensors form: ``W/<i>``, ``R/<i>``, ``mask_W/<i>``, ``mask_R/<i>``; epoch, sum."""
     arrays = {f"{group}/{i}": value for group in _GROUPS for i, value in getattr(weights, group).items()}
     arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     return save(arrays, {"epoch": str(epoch), "sha256": _sum(arrays)})
