@@ -38,6 +38,7 @@ def present(
     mu: float | None = None,
     order: str = "before_update",
     kept: Mapping[str, np.ndarray] | None = None,
+    seen: StepTrace | None = None,
 ) -> StepTrace:
     """Present one batch; return what happened, without changing `weights`.
 
@@ -57,13 +58,15 @@ def present(
         Whether the feedback passes through R_{l+1} as it was before the Hebbian gate above l opened, or as it is after.
     kept : mapping of str to numpy.ndarray of bool, optional
         In training: which units each Drop layer keeps, by node name, (N, ...). Without it nothing is dropped.
+    seen : StepTrace, optional
+        Another engine's h and x, taken instead of what equation (1) gives: the feedback that should follow from them.
 
     Returns
     -------
     StepTrace
     """
     order = effective_order(rule, order)
-    h, x = forward(spec, weights, images, kept)
+    h, x = forward(spec, weights, images, kept, seen)
     top = spec.nodes[-1]
     outputs = h[top.index]
     trace = StepTrace(ties=count_ties(outputs, labels, MARGIN, "float64") if rule.loss == "hinge" else 0)
@@ -114,9 +117,13 @@ def present(
 
 
 def forward(
-    spec: NetworkSpec, weights: Weights, images: np.ndarray, kept: Mapping[str, np.ndarray] | None = None
+    spec: NetworkSpec,
+    weights: Weights,
+    images: np.ndarray,
+    kept: Mapping[str, np.ndarray] | None = None,
+    seen: StepTrace | None = None,
 ) -> tuple[dict[int, np.ndarray], dict[str, np.ndarray]]:
-    """The feedforward phase, equation (1).
+    """The feedforward phase, equation (1); with `seen`, only what pools, drops and SUMs make of its x.
 
     Returns
     -------
@@ -138,6 +145,8 @@ def forward(
                 x[node.name] = windows(pool, spec.semantics.pool_anchor, below).max(axis=0)
             case Avgpool() as pool:
                 x[node.name] = windows(pool, spec.semantics.pool_anchor, below).mean(axis=0)
+            case _ if seen:
+                h[node.index], x[node.name] = seen.h[node.index], seen.x[node.index]
             case _:
                 h[node.index] = input_of_units(node.synaptic, weights.W[node.index], below)
                 x[node.name] = h[node.index] if node.is_output else saturate(h[node.index], spec.gain)

@@ -34,3 +34,35 @@ def test_shapes_and_emptiness_are_errors():
 
 def test_every_tolerance_has_its_reason():
     assert all(0 < t.relative < 1e-3 and len(t.reason) > 40 for t in TOLERANCES.values())
+
+
+def test_every_difference_has_its_angle_signs_and_exact_share():
+    a = StepTrace(delta={1: np.array([[1.0, 0.0], [0.0, 0.0]])})
+    b = StepTrace(delta={1: np.array([[1.0, -1.0], [0.0, 0.0]])})
+    (found,) = compare(a, b).differences
+    assert found.angle == pytest.approx(45)
+    assert found.signs == found.exact == 0.75
+    (same,) = compare(a, a).differences
+    assert (same.angle, same.signs, same.exact) == (0.0, 1.0, 1.0)
+    assert np.isnan(compare(StepTrace(h={1: np.zeros(1)}), StepTrace(h={1: np.ones(1)})).worst.angle)
+
+
+def test_the_first_place_beyond_tolerance_is_the_first_that_a_presentation_makes():
+    def trace(**wrong):
+        arrays = {name: {i: np.ones((2, 3)) for i in (1, 2)} for name in ("h", "x", "delta", "dW")}
+        for name, (layer, index) in wrong.items():
+            arrays[name][layer][index] = 7
+        return StepTrace(**arrays)
+
+    tolerances = dict.fromkeys(("h", "x", "delta", "dW"), Tolerance(0.1, ""))
+
+    def first(**wrong):
+        found = compare(trace(), trace(**wrong), tolerances).first
+        assert found is not None
+        return found.quantity, found.layer, found.first, found.beyond
+
+    assert compare(trace(), trace(), tolerances).first is None
+    assert first(dW=(2, (1, 2)), delta=(1, (0, 1))) == ("dW", 2, (1, 2), 1)  # going down, layer 2 comes first
+    assert first(delta=(2, (1, 0)), x=(2, (0, 2))) == ("x", 2, (0, 2), 1)
+    assert first(h=(2, (0, 0)), x=(1, (1, 1))) == ("x", 1, (1, 1), 1)
+    assert first(delta=(1, slice(None))) == ("delta", 1, (0, 0), 6)

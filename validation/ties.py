@@ -1,0 +1,145 @@
+"""Decisions that rounding turns, and what should follow from them.
+
+The algorithm is discontinuous in three places: an output is on one side of its margin (6), a unit is saturated or not
+(3), a pixel wins its window. Activity passes all of them smoothly, feedback does not: two engines whose h differ by a
+rounding error may feed back to different units. On photographs this is common, because flat patches make equal maxima.
+
+So an engine's h and x are held against the reference, and its feedback against what the reference makes of that
+engine's own h and x. Whatever it decided otherwise than the reference then lay within rounding, and is counted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from network import reference
+from network.layers import Maxpool
+from network.reference_layers import windows, winners
+from network.rules import Rule
+from network.spec import NetworkSpec
+from network.trace import StepTrace
+from network.weights import Weights
+
+
+@dataclass(frozen=True)
+class Presented:
+    """One presentation, as far as it is the same for all engines.
+
+    Attributes
+    ----------
+    spec : NetworkSpec
+    weights : Weights
+    images, labels : numpy.ndarray
+        (N, C, H, W) floating point, and (N,).
+    rule : Rule
+    eta : float
+    mu : float or None
+    order : str
+    """
+
+    spec: NetworkSpec
+    weights: Weights
+    images: np.ndarray
+    labels: np.ndarray
+    rule: Rule
+    eta: float = 0.1
+    mu: float | None = None
+    order: str = "before_update"
+
+    def by_reference(self, seen: StepTrace | None = None) -> StepTrace:
+        """What the reference makes of it; with `seen`, from that trace's h and x on."""
+        return reference.present(
+            self.spec, self.weights, self.images, self.labels, self.rule, eta=self.eta, mu=self.mu, order=self.order,
+            seen=seen,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ties:
+    """How many decisions two presentations took differently.
+
+    Attributes
+    ----------
+    outputs, units, windows : int
+        Outputs on different sides of their margin or reported as ties, units saturated in one only, pooling windows
+        with different winners.
+    """
+
+    outputs: int = 0
+    units: int = 0
+    windows: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.outputs} outputs, {self.units} units, {self.windows} windows"
+
+
+def expected_of(case: Presented, found: StepTrace, rounding: float) -> StepTrace:
+    """The trace that an engine should have made: h and x by equation (1), the rest from its own h and x.
+
+    Parameters
+    ----------
+    case : Presented
+    found : StepTrace
+        With h, x and delta of every layer; where a foreign one lacks some, the reference decides alone.
+    rounding : float
+        How far h may lie off, as a share of the largest |h| of its layer. Outputs this near to their margin, and units
+        this near to saturation, are taken as the engine took them: its threshold may be off by as much.
+    """
+    exact = case.by_reference()
+    if not _whole(case.spec, found):
+        return exact
+    own = StepTrace(h=dict(found.h), x=dict(found.x))
+    mu = reference.default_mu(case.spec, case.mu)
+    for node in case.spec.weighted:
+        i = node.index
+        h, delta, room = own.h[i], found.delta[i], rounding * float(np.abs(exact.h[i]).max(initial=0))
+        if node.is_output:
+            if case.rule.loss == "hinge":
+                own.h[i] = _outputs_as_decided(h, delta, case.labels, mu, room)
+        else:
+            near = np.abs(case.spec.gain * np.abs(h) - 1) <= case.spec.gain * room
+            own.h[i] = np.where(near, np.where(delta != 0, 0.0, np.sign(h) * 2 / case.spec.gain), h)
+    seen = case.by_reference(own)
+    return StepTrace(exact.h, exact.x, seen.delta, seen.dW, seen.dR, exact.ties)
+
+
+def ties_between(case: Presented, a: StepTrace, b: StepTrace) -> Ties:
+    """The decisions that differ between two traces of one presentation."""
+    if not (_whole(case.spec, a) and _whole(case.spec, b)):
+        return Ties(outputs=max(a.ties, b.ties))
+    nodes = [reference.forward(case.spec, case.weights, case.images, seen=trace)[1] for trace in (a, b)]
+    outputs = units = wins = 0
+    for node in case.spec.nodes:
+        if node.is_output:
+            sides = [np.sign(trace.delta[node.index]) for trace in (a, b)]
+            outputs = int(np.count_nonzero(sides[0] != sides[1])) if case.rule.loss == "hinge" else 0
+        elif node.index:
+            passes = [np.abs(case.spec.gain * trace.h[node.index].astype(float)) < 1 for trace in (a, b)]
+            units += int(np.count_nonzero(passes[0] != passes[1]))
+        elif isinstance(node.layer, Maxpool):
+            semantics = case.spec.semantics
+            won = [
+                winners(windows(node.layer, semantics.pool_anchor, x[node.sources[0]]), semantics.pool_ties)
+                for x in nodes
+            ]
+            wins += int(np.count_nonzero((won[0] != won[1]).any(axis=0)))
+    return Ties(max(outputs, a.ties, b.ties), units, wins)
+
+
+def _outputs_as_decided(h: np.ndarray, delta: np.ndarray, labels: np.ndarray, mu: float, room: float) -> np.ndarray:
+    """h of the outputs, moved off the margin to the side on which `delta` says that they were taken to be."""
+    s = np.where(np.arange(h.shape[1]) == labels[:, None], 1.0, -1.0)
+    near = np.abs(h - s * reference.MARGIN) <= room
+    # Halfway to its level: in finite time a silenced output is only nearly 0.
+    updated = np.abs(delta) > np.where(s > 0, 1.0, mu) / 2
+    return np.where(near, s * reference.MARGIN + np.where(updated, -s, s), h)
+
+
+def _whole(spec: NetworkSpec, trace: StepTrace) -> bool:
+    """Whether a trace has h, x and delta of all layers, in their shapes, all of them numbers."""
+    for node in spec.weighted:
+        for arrays in (trace.h, trace.x, trace.delta):
+            values = arrays.get(node.index)
+            if values is None or values.shape[1:] != node.shape or not np.isfinite(values).all():
+                return False
+    return True
