@@ -48,6 +48,10 @@ class Weighted(Layer):
         """b of Glorot and Bengio: weights are uniform in [-b, b], b = sqrt(6 / (fan in + fan out))."""
         return sqrt(6 / (prod(source) + prod(shape)))
 
+    def inputs_of_a_unit(self, source: Shape) -> int:
+        """How many weights meet in one unit, those onto the padding included."""
+        return prod(source)
+
     def synapses(self, source: Shape, shape: Shape) -> int:
         """How many connections there are between units, each counted where a shared weight is used."""
         return prod(shape) * prod(source)
@@ -75,6 +79,9 @@ class Conv(Weighted):
 
     def glorot_bound(self, source: Shape, shape: Shape) -> float:
         return sqrt(6 / (prod(self.kernel) * (source[0] + self.filters)))
+
+    def inputs_of_a_unit(self, source: Shape) -> int:
+        return source[0] * prod(self.kernel)
 
     def synapses(self, source: Shape, shape: Shape) -> int:
         rows, columns = (_inside(n, k) for n, k in zip(source[1:], self.kernel, strict=True))

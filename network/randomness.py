@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 # The position is part of the random stream: append, never reorder.
-PURPOSES = ("weights", "feedback", "masks", "batches", "dropout", "folder")
+PURPOSES = ("weights", "feedback", "masks", "batches", "dropout", "folder", "timing", "magnitudes", "flips")
 
 
 def stream(seed: int, purpose: str, *counter: int) -> np.random.Generator:

@@ -46,7 +46,8 @@ def present(
     ----------
     spec : NetworkSpec
     weights : Weights
-        As `Weights.draw` makes them; `rule.symmetric` needs no R.
+        As `Weights.draw` makes them; `rule.symmetric` needs no R. Where R is made from the signs of W, it is R as it is
+        in this presentation, and the trace has no dR: the next R follows from the next W, not from an increment.
     images : numpy.ndarray, (N, C, H, W)
     labels : numpy.ndarray of int, (N,)
     rule : Rule
@@ -105,7 +106,7 @@ def present(
                 increment = eta / len(images) * hebbian(layer, delta, x[source])
                 dW = _masked(increment, weights.mask_W, i) - rule.feedback_decay * weights.W[i]
                 trace.h[i], trace.x[i], trace.delta[i], trace.dW[i] = h[i], x[node.name], delta, dW
-                if not rule.symmetric and i in weights.R:
+                if not (rule.symmetric or rule.signs) and i in weights.R:
                     dR = _masked(rule.feedback_rate * increment, weights.mask_R, i)
                     trace.dR[i] = dR - rule.feedback_decay * weights.R[i]
                 if source in spec.learns_below:  # then delta travels on through R (Remark 1)

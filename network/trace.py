@@ -23,7 +23,8 @@ class StepTrace:
     delta : dict of int to numpy.ndarray
         Feedback activity, equations (2), (3) and (6): -dL/dh where feedback goes through W. As `h`.
     dW, dR : dict of int to numpy.ndarray
-        What is added to W and R, in their layouts: the mean over the batch. `dR` has the layers that have an R.
+        What is added to W and R, in their layouts: the mean over the batch. `dR` has the layers that have an R, and
+        none where the rule makes R anew from W.
     ties : int
         Outputs so near the margin that a comparison made in the circuit's range could go either way.
     meta : dict

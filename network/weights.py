@@ -8,8 +8,10 @@ from math import inf, prod
 import numpy as np
 
 from network.errors import BadInput
+from network.feedback import draw_feedback, glorot_uniform, sign_factors, with_signs_of
 from network.layers import shape_text
 from network.randomness import stream
+from network.rules import Rule, Signs
 from network.spec import NetworkSpec, Node
 
 Arrays = dict[int, np.ndarray]
@@ -40,19 +42,23 @@ class Weights:
         cls,
         spec: NetworkSpec,
         seed: int,
+        rule: Rule | None = None,
         *,
         symmetric: bool = False,
         connectivity: float = 1.0,
         dtype: str = "float64",
     ) -> "Weights":
-        """Draw initial weights: Glorot uniform (section 4), W and R independently of each other.
+        """Draw initial weights: W Glorot uniform (section 4), R as the rule makes it.
 
         Parameters
         ----------
         spec : NetworkSpec
         seed : int
+        rule : Rule, optional
+            How R is made: independently of W, or from its signs; for a symmetric rule there is none. Where not given, R
+            is as W but independent of it.
         symmetric : bool
-            Feedback travels through W: no R is drawn.
+            As a rule that is symmetric: no R is drawn.
         connectivity : float
             The share of connections that exist, drawn independently for W and for R; 1/2 in the paper's "50 %". The
             output layer keeps all of its own.
@@ -69,16 +75,27 @@ class Weights:
         _check_memory(spec)
         weights = cls({})
         for node in spec.weighted:
-            pathways = [("weights", 0, weights.W, weights.mask_W)]
-            if not symmetric:
-                pathways.append(("feedback", 1, weights.R, weights.mask_R))
-            for purpose, which, values, masks in pathways:
-                values[node.index] = _glorot_uniform(node, stream(seed, purpose, node.index)).astype(dtype)
+            i = node.index
+            pathways = [(glorot_uniform(node, stream(seed, "weights", i)), weights.W, weights.mask_W)]
+            if not symmetric and not (rule and rule.symmetric):
+                pathways.append((draw_feedback(node, rule, seed), weights.R, weights.mask_R))
+            for which, (drawn, values, masks) in enumerate(pathways):
+                values[i] = drawn.astype(dtype)
                 if connectivity < 1 and not node.is_output:
-                    draws = stream(seed, "masks", node.index, which).random(node.weight_shape)
-                    masks[node.index] = draws < connectivity
-                    values[node.index] *= masks[node.index]
+                    masks[i] = stream(seed, "masks", i, which).random(node.weight_shape) < connectivity
+                    values[i] *= masks[i]
+        if rule and rule.signs:
+            weights.follow_signs(spec, rule.signs, seed, update=0)
         return weights
+
+    def follow_signs(self, spec: NetworkSpec, signs: Signs, seed: int, update: int) -> None:
+        """Make R anew from the signs of W, as it is after so many updates; 0 where W or R has no connection."""
+        for node in spec.weighted:
+            i = node.index
+            self.R[i] = with_signs_of(self.W[i], sign_factors(node, signs, seed, update))
+            for masks in (self.mask_W, self.mask_R):
+                if i in masks:
+                    self.R[i] *= masks[i]
 
     def check(self, spec: NetworkSpec, *, symmetric: bool = False) -> None:
         """Refuse weights that do not fit `spec`, naming the array, what it is and what it should be.
@@ -128,11 +145,6 @@ def _check_memory(spec: NetworkSpec) -> None:
 
 def _cast(values: Mapping[int, np.ndarray], dtype: str) -> Arrays:
     return {index: value.astype(dtype) for index, value in values.items()}
-
-
-def _glorot_uniform(node: Node, rng: np.random.Generator) -> np.ndarray:
-    bound = node.synaptic.glorot_bound(node.source_shapes[0], node.shape)
-    return rng.uniform(-bound, bound, size=node.weight_shape)
 
 
 def _check_array(name: str, value: np.ndarray, node: Node) -> None:

@@ -46,7 +46,7 @@ class Settings:
     device : str
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or ``"auto"``: a GPU where there is one.
     seed : int
-        Of the dropout masks.
+        Of the dropout masks, and of feedback that is drawn anew.
     epsilon : float
         Circuits only, as all below: how far sigma_delta rises above its plateau for a sufficiently correct output.
     M, K : float or "auto"
@@ -187,7 +187,7 @@ def saturated_shares(spec: NetworkSpec, h: dict[int, np.ndarray]) -> dict[str, f
 
 def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[str, str]) -> dict[str, Any]:
     """The `meta` of a trace: everything that one needs to know to compute it again."""
-    circuit: dict[str, Any] = {}
+    signs, circuit = settings.rule.signs, {}
     if engine in CIRCUITS:
         circuit = {name: getattr(settings, name) for name in ("epsilon", "M", "K", "gate_phase", "unchecked")}
         circuit["timing"] = asdict(settings.timing) if settings.timing else "ideal"
@@ -196,6 +196,7 @@ def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[
         "rule": settings.rule.name,
         "feedback_rate": settings.rule.feedback_rate,
         "feedback_decay": settings.rule.feedback_decay,
+        **({"flip_probability": signs.flip_probability, "feedback_scale": signs.scale} if signs else {}),
         "order": effective_order(settings.rule, settings.order),
         "eta": settings.eta,
         "mu": 1 / (spec.classes - 1) if settings.mu is None else settings.mu,

@@ -41,6 +41,8 @@ class ReferenceEngine:
             self._weights.W[i] += dW
         for i, dR in trace.dR.items():
             self._weights.R[i] += dR
+        if self.settings.rule.signs:
+            self._weights.follow_signs(self.spec, self.settings.rule.signs, self.settings.seed, step + 1)
         return int(np.count_nonzero(trace.h[len(trace.h)].argmax(1) != labels))
 
     def outputs(self, images: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from network.trace import StepTrace, count_ties
 from network.weights import Weights
 from sim import torch_ops
 from sim.engine import Settings, describe, dropout_masks
+from sim.torch_feedback import FromSigns
 
 EVALUATION_BATCH = 1000  # images at a time where nothing is learned: bounds memory, changes no result
 
@@ -55,6 +56,7 @@ class TorchEngine:
         self._mask_W, self._mask_R = (
             {i: self._own(mask) for i, mask in masks.items()} for masks in (weights.mask_W, weights.mask_R)
         )
+        self._from_signs = FromSigns(spec, weights, settings, self._own) if settings.rule.signs else None
 
     def _own(self, array: np.ndarray) -> Tensor:
         return torch.tensor(np.ascontiguousarray(array), dtype=self.dtype, device=self.device)
@@ -85,6 +87,8 @@ class TorchEngine:
             self._W[gate.i] += gate.dW
             if gate.dR is not None and self.settings.rule.feedback_rate > 0:
                 self._R[gate.i] += gate.dR
+            if self._from_signs:
+                self._R[gate.i] = self._from_signs.feedback(gate.i, self._W[gate.i], step + 1)
         outputs = activity.h[len(activity.h)]
         return (outputs.argmax(1) != labels).sum()
 
@@ -200,7 +204,7 @@ class TorchEngine:
         layer, W, R = self.spec.weighted[i - 1].synaptic, self._W[i], self._R.get(i)
         increment = torch_ops.hebbian(layer, delta, x, tuple(W.shape)) * (self.settings.eta / len(delta))
         dW = increment * self._mask_W[i] if i in self._mask_W else increment
-        if R is None:
+        if R is None or rule.signs:
             return dW, None
         dR = increment if rule.feedback_rate == 1 else rule.feedback_rate * increment
         dR = dR * self._mask_R[i] if i in self._mask_R else dR

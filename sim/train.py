@@ -58,9 +58,7 @@ def start(config: TrainConfig, out: str | Path | None = None, *, progress: bool 
         Where nothing can learn any more. The folder then holds the last good epoch.
     """
     data, spec, settings = prepare(config)
-    weights = Weights.draw(
-        spec, config.seed, symmetric=settings.rule.symmetric, connectivity=config.connectivity, dtype=config.dtype
-    )
+    weights = Weights.draw(spec, config.seed, settings.rule, connectivity=config.connectivity, dtype=config.dtype)
     engine = open_engine(config.engine, spec, weights, settings)
     folder = RunFolder.create(unused_folder(spec, config) if out is None else out)
     folder.write(ENVIRONMENT, describe_environment(engine.device, data))

@@ -15,7 +15,7 @@ def presentation(
     """A network, weights `scale` times those of training's start, images in [0, 1] and labels."""
     rule = make_rule(rule) if isinstance(rule, str) else rule
     spec = NetworkSpec.parse(net, shape, classes, gain, semantics)
-    weights = Weights.draw(spec, seed, symmetric=rule.symmetric, connectivity=connectivity)
+    weights = Weights.draw(spec, seed, rule, connectivity=connectivity)
     for values in (weights.W, weights.R):
         for i in values:
             values[i] = values[i] * scale
