@@ -1,4 +1,4 @@
-"""Against BioTorch's own layers, where its definitions are Liao, Leibo and Poggio's or a rescaling that is offered here.
+"""Against BioTorch's own layers, where its definitions are those of Liao, Leibo and Poggio or a rescaling offered here.
 
 What differs, and is therefore not compared: BioTorch draws M of brSF with every forward pass rather than after every
 update, has no flipped signs, no NuSF, and draws fixed random feedback (its "fa") Glorot uniform rather than normal.
