@@ -1,10 +1,9 @@
 """The network as a circuit, at full size: every unit with its control neurons, in the order of `sim.schedule`.
 
-Ideal timing: between two events the units concerned have settled, or run through a whole cycle. Nothing here knows
-equations (3) and (6): what they say must come out of s, tc, u and v.
+With ideal timing the units concerned have settled between two events, or run through a whole cycle; with a `Timing`
+they have as long as the schedule gives them, and what is carried from event to event are exact exponentials. Nothing
+here knows equations (3) and (6): what they say must come out of s, tc, u and v.
 """
-
-from collections.abc import Iterable
 
 import numba
 import numpy as np
@@ -16,12 +15,16 @@ from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
 from sim.engine import Settings, describe, dropout_masks, saturated_shares
+from sim.event_circuit import Circuit
 from sim.event_output import OutputCircuit
 from sim.event_pools import Relays
-from sim.event_presentation import Circuit, Presentation
+from sim.event_presentation import Presentation
 from sim.event_space import Space
+from sim.event_steps import steps_of
 from sim.event_synapses import synapses_of
-from sim.schedule import Event, canonical_order
+from sim.schedule import IDEAL
+from sim.schedule_plan import Schedule
+from sim.schedule_run import Run
 
 EVALUATION_BATCH = 500  # images at a time where nothing is learned: bounds memory, changes no result
 
@@ -69,7 +72,8 @@ class EventEngine:
             *({i: self._inside(i, array) for i, array in group.items()} for group in groups),
         )
         self._space = Space(keep=True)
-        self._events = canonical_order(spec, effective_order(settings.rule, settings.order))
+        schedule = Schedule(spec, effective_order(settings.rule, settings.order), settings.timing or IDEAL)
+        self._steps = steps_of(schedule.run(), spec)
 
     def _inside(self, i: int, array: np.ndarray) -> np.ndarray:
         return self._synapses[i].inside(np.asarray(array, dtype=self._dtype))
@@ -77,26 +81,42 @@ class EventEngine:
     def stage(self, array: np.ndarray) -> np.ndarray:
         return array
 
-    def present(self, images: np.ndarray, labels: np.ndarray, events: Iterable[Event] | None = None) -> StepTrace:
-        """As `sim.engine.Engine.present`; with `events`, in another order than the one that Remark 1 asks for."""
+    def present(self, images: np.ndarray, labels: np.ndarray, run: Run | None = None) -> StepTrace:
+        """As `sim.engine.Engine.present`; with `run`, what happened in that one instead of what Remark 1 asks for.
+
+        Parameters
+        ----------
+        images, labels
+            As in `sim.engine.Engine`.
+        run : Run, optional
+            Firings in order, with their times. With ideal timing only what comes before what matters, packets on their
+            way and gates that close included.
+
+        Raises
+        ------
+        BadInput
+            Where the run is of another network, or an output's cycle does not fit into the Hebbian window.
+        """
         trace, space = StepTrace(), Space(keep=False)
         relays = Relays(self.spec.semantics, {}, space)
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, space, keep=False, trace=trace
         )
-        presentation.run(self._events if events is None else events)
+        presentation.run(self._steps if run is None else steps_of(run, self.spec))
         trace.meta = describe("event", self.spec, self.settings, {"numba": numba.__version__})
+        if self.settings.timing:
+            trace.meta["misjudged"] = presentation.misjudged
         return trace
 
-    def learn(self, images: np.ndarray, labels: np.ndarray, step: int, events: Iterable[Event] | None = None) -> int:
-        """As `sim.engine.Engine.learn`; `events` as for `present`."""
+    def learn(self, images: np.ndarray, labels: np.ndarray, step: int, run: Run | None = None) -> int:
+        """As `sim.engine.Engine.learn`; `run` as for `present`."""
         kept = dropout_masks(self.spec, self.settings.seed, step, len(images))
         relays = Relays(self.spec.semantics, kept, self._space)
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, self._space, keep=True
         )
-        presentation.run(self._events if events is None else events)
-        return int(np.count_nonzero(presentation.potential[len(self.spec.weighted)].argmax(1) != labels))
+        presentation.run(self._steps if run is None else steps_of(run, self.spec))
+        return presentation.wrong()
 
     def cut_control(self, unit: int) -> None:
         """Cut the connection from the control tc of output `unit` to its error unit: a lesion, for good."""
@@ -122,7 +142,7 @@ class EventEngine:
 
     def _potentials(self, images: np.ndarray) -> dict[int, np.ndarray]:
         """Membrane potentials of all layers when activity has gone up, nothing dropped."""
-        feedforward = [event for event in self._events if event.kind in ("present", "arrive", "settle")]
+        feedforward = [step for step in self._steps if step.kind in ("present", "send", "arrive", "settle")]
         nobody, space = np.empty(0, dtype=int), Space(keep=False)
         relays = Relays(self.spec.semantics, {}, space)
         presentation = Presentation(self._circuit, self._pixels(images), nobody, relays, space, keep=False)

@@ -40,20 +40,30 @@ def latch(x, u, v):
 
 
 @compiled
-def replace(received, u, v, K, gain, activity):
-    """The feedback that u and v let pass, times the gain, replaces the activity; all (units,).
+def relax(potential, drive, decay):
+    """Potentials relax toward their drive until e^{-t/tau} is `decay`; all (units,)."""
+    for i in range(potential.size):
+        potential[i] = drive[i] + (potential[i] - drive[i]) * decay
 
-    Returns
-    -------
-    bool
-        Whether some feedback was not below K.
-    """
-    beyond = False
+
+@compiled
+def put_out(potential, replaced, u, v, K, gain, activity):
+    """What units put out: x, and where `replaced` what u and v let pass of the potential, times the gain."""
     for i in range(activity.size):
-        arriving = received[i]
-        beyond |= abs(arriving) >= K
-        activity[i] = gain * _shut_off(_inhibited(arriving, u[i], v[i], K), K)
-    return beyond
+        p = potential[i]
+        if replaced[i]:
+            activity[i] = gain * _shut_off(_inhibited(p, u[i], v[i], K), K)
+        else:
+            activity[i] = _saturate(p, gain)
+
+
+@compiled
+def largest(values):
+    """max |value|; what is not a number is passed over."""
+    found = 0.0
+    for i in range(values.size):
+        found = max(found, abs(float(values[i])))
+    return found
 
 
 @compiled

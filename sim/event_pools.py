@@ -30,10 +30,10 @@ class Relays:
         self._space = space
         self._semantics = semantics
         self._kept = kept
-        self._winner: dict[str, np.ndarray] = {}
+        self._won: dict[str, tuple[np.ndarray, ...]] = {}  # what each Maxpool remembers of when activity went up
 
-    def up(self, node: Node, sources: list[np.ndarray]) -> np.ndarray:
-        """What `node` puts out for what it reads."""
+    def up(self, node: Node, sources: list[np.ndarray], remember: bool = False) -> np.ndarray:
+        """What `node` puts out for what it reads; a Maxpool is to remember which pixels won, or those it does."""
         x = sources[0]
         match node.layer:
             case Sum():
@@ -42,11 +42,13 @@ class Relays:
                 return self._drop(node, x, "up")
             case Maxpool() as pool:
                 pooled = self._maps(node, x)
-                winner = self._winner[node.name] = self._space.empty(
-                    "winner", node.name, shape=pooled.shape, dtype=np.int32
-                )
+                name = "winner" if remember else "this winner"
+                winner = self._space.empty(name, node.name, shape=pooled.shape, dtype=np.int32)
                 window = self._window(pool, node)
                 share(lambda b, e: pools.max_pool(x[b:e], *window, pooled[b:e], winner[b:e]), len(x), x.size)
+                if remember:
+                    first = self._semantics.pool_ties == "first"
+                    self._won[node.name] = (winner,) if first else (x.copy(), pooled.copy())
                 return pooled
             case Avgpool() as pool:
                 pooled = self._maps(node, x)
@@ -55,21 +57,29 @@ class Relays:
                 return pooled
         raise AssertionError(node)
 
-    def down(self, node: Node, feedback: np.ndarray, x: np.ndarray, put_out: np.ndarray) -> np.ndarray:
-        """What a source of `node` receives of its `feedback`; `x` is that source's activity, `put_out` node's own."""
+    def remembers(self, node: Node) -> bool:
+        """Whether activity has gone up through a Maxpool, so that it knows where feedback goes."""
+        return node.name in self._won
+
+    def down(self, node: Node, feedback: np.ndarray) -> np.ndarray:
+        """What a source of `node` receives of its `feedback`."""
         if isinstance(node.layer, Sum):
             return feedback  # both its sources are told the same
         if isinstance(node.layer, Drop):
             return self._drop(node, feedback, "down")
-        received = self._space.like("down", node.name, array=x)
+        channels, height, width = node.source_shapes[0]
+        shape = len(feedback), height, width, channels
+        received = self._space.empty("down", node.name, shape=shape, dtype=feedback.dtype)
         match node.layer:
             case Maxpool() if self._semantics.pool_ties == "first":
-                winner = self._winner[node.name]
-                pixels = received.reshape(len(x), -1, x.shape[3])
-                share(lambda b, e: pools.feedback_to_winner(feedback[b:e], winner[b:e], pixels[b:e]), len(x), x.size)
+                (winner,) = self._won[node.name]
+                pixels = received.reshape(len(received), -1, channels)
+                size = received.size
+                share(lambda b, e: pools.feedback_to_winner(feedback[b:e], winner[b:e], pixels[b:e]), len(pixels), size)
             case Maxpool() as pool:
                 window = self._window(pool, node)
-                pools.feedback_to_all_winners(feedback, x, put_out, *window, received)
+                x, pooled = self._won[node.name]
+                pools.feedback_to_all_winners(feedback, x, pooled, *window, received)
             case Avgpool() as pool:
                 window = self._window(pool, node)
                 pools.feedback_of_average(feedback, *window, received)

@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from network.errors import BadInput, unknown
-from sim.schedule import ACTIONS, SIGNALS, Event, Requirement, TimingViolation
+from sim.schedule import ACTIONS, IDEAL, SIGNALS, Event, Requirement, TimingViolation
 from sim.schedule_plan import RESOLUTION, Schedule
 from sim.schedule_queue import CUSTOMARY, NEEDED, SIGNAL, run_queue
 
@@ -41,11 +41,20 @@ class Run:
         In the order in which they happened.
     violations : tuple of TimingViolation
         In the same order.
+    late : mapping of Requirement to float
+        Seconds by which lags were longer than planned, as given to `run`; infinite for what never came.
     """
 
     schedule: Schedule
     firings: tuple[Firing, ...]
     violations: tuple[TimingViolation, ...]
+    late: Mapping[Requirement, float] = field(default_factory=dict)
+
+    @classmethod
+    def in_order(cls, schedule: Schedule, events: Iterable[Event]) -> "Run":
+        """`events` one after the other where nothing takes time, whatever `schedule` says; nothing is checked."""
+        firings = tuple(Firing(event, 0.0, (), ()) for event in events)
+        return cls(replace(schedule, timing=IDEAL), firings, ())
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -147,7 +156,7 @@ def run(
     )
     if violations and on_violation == "raise":
         raise violations[0]
-    return Run(schedule, tuple(_firing(events[n], times[n], edges, violations) for n in order), violations)
+    return Run(schedule, tuple(_firing(events[n], times[n], edges, violations) for n in order), violations, late)
 
 
 def _spread(jitter: float | Mapping[str, float]) -> dict[str, float]:

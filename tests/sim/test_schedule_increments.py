@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from network.rules import ORDERS
 from network.weights import Weights
+from sim.event_engine import EventEngine
 from sim.schedule import IDEAL, Event
 from sim.schedule_plan import Schedule
 from tests.sim.conftest import engine_of, presentation
@@ -29,8 +30,8 @@ def circuit(case, schedule):
     """The trace of a circuit that has the events happen as the schedule lets them, whatever they lack."""
     spec, weights, images, labels = case
     engine = engine_of("event", spec, weights, "urfb", eta=ETA, order=schedule.order)
-    vars(engine)["_events"] = schedule.run("record").events
-    return engine.present(images, labels)
+    assert isinstance(engine, EventEngine)
+    return engine.present(images, labels, schedule.run("record"))
 
 
 def requirement(schedule, text):
@@ -88,11 +89,20 @@ def test_a_gate_that_closes_too_late_tags_the_product_of_two_feedbacks(case):
 
 
 def test_without_the_latch_saturated_units_take_feedback(case):
-    found, right = turned(case, "before_update", "replace(2) needs latch(2): latched")
+    schedule = Schedule(case[0], timing=IDEAL)
+    found, right = circuit(case, schedule.omit(Event("latch", 2))), circuit(case, schedule)
     received = right.delta[3] @ case[1].R[3]
     agree(found.delta[2], received)
     assert np.any(found.delta[2][~passes(found.h[2])])
     agree(right.delta[2], passes(found.h[2]) * received)
+    assert wrong(found, right) == {("delta", 2), ("dW", 2), ("delta", 1), ("dW", 1)}
+
+
+def test_a_latch_after_the_replacement_judges_the_feedback(case):
+    found, right = turned(case, "before_update", "replace(2) needs latch(2): latched")
+    received = right.delta[3] @ case[1].R[3]
+    agree(found.delta[2], passes(received) * received)
+    assert np.any(~passes(received)) and np.any(found.delta[2][~passes(found.h[2])])
     assert wrong(found, right) == {("delta", 2), ("dW", 2), ("delta", 1), ("dW", 1)}
 
 
