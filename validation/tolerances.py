@@ -38,4 +38,12 @@ TOLERANCES = {
         "W - R after many float32 updates: each adds the same number to both, rounded at the size of each weight, so "
         "up to eps/2 = 3e-8 of the largest weight an update; tests make ten.",
     ),
+    "settling": Tolerance(
+        0.05, "The slope of ln(error) against T/tau is to be -1: an error of e^{-T/tau}. Seen: 1e-3 off."
+    ),
+    "settling line": Tolerance(
+        0.2,
+        "How far a point may be off that line, in ln(error): terms of second order are e^{-T/tau} of the error, and a "
+        "point with a misjudged unit is off by several units. Seen: .03.",
+    ),
 }

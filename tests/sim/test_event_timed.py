@@ -198,7 +198,7 @@ def test_slots_are_a_normal_clock_for_every_unit_on_a_grid():
     for event, time in run.times.items():  # each unit once, and all other events as they were
         slots = [f for f in jittered.firings if f.event == event]
         if event.kind == "gate":
-            assert (np.sum([f.units for f in slots], axis=0) == 1).all()
+            assert (np.sum([np.asarray(f.units) for f in slots], axis=0) == 1).all()
         else:
             assert [f.time for f in slots] == [time]
 
