@@ -13,10 +13,12 @@ import numpy as np
 from network.errors import BadInput, unknown
 from network.layers import Drop
 from network.randomness import dropout_mask
+from network.reference_layers import slope
 from network.rules import Rule, effective_order
 from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
+from sim.circuit_limits import check_circuit
 from sim.schedule import Timing
 
 # engine: (module, class, package it needs, how to install that)
@@ -130,7 +132,10 @@ class Engine(Protocol):
         ...
 
     def saturation(self, images: Any) -> dict[str, float]:
-        """The share of saturated units, |g h| >= 1, by weighted layer (0 at the output); NaN where h is not finite."""
+        """The share of units that are shut off, by weighted layer (0 at the output); NaN where h is not finite.
+
+        That is the saturated, |g h| >= 1; of rectified units those without input, h <= 0.
+        """
         ...
 
     def weights(self) -> Weights:
@@ -157,6 +162,8 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
     weights.check(spec, symmetric=settings.rule.symmetric)
+    if name in CIRCUITS:
+        check_circuit(name, spec, settings.rule)
     module, engine, package, install = ENGINES[name]
     try:
         return getattr(importlib.import_module(module), engine)(spec, weights, settings)
@@ -180,8 +187,8 @@ def saturated_shares(spec: NetworkSpec, h: dict[int, np.ndarray]) -> dict[str, f
     shares = {}
     for node in spec.weighted:
         drive = spec.gain * h[node.index]
-        saturated = 0.0 if node.is_output else float((np.abs(drive) >= 1).mean())
-        shares[node.name] = saturated if np.isfinite(drive).all() else float("nan")
+        share = 0.0 if node.is_output else float((slope(node.synaptic, h[node.index], spec.gain) == 0).mean())
+        shares[node.name] = share if np.isfinite(drive).all() else float("nan")
     return shares
 
 
