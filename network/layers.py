@@ -3,7 +3,7 @@
 Shapes are of one image, without the batch: ``(C, H, W)`` for maps, ``(units,)`` for fully connected layers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import ceil, prod, sqrt
 from typing import ClassVar
 
@@ -24,6 +24,10 @@ class Layer:
         """The shape this layer puts out, given those it reads; `BadInput` where they do not fit."""
         return sources[0]
 
+    def sized(self, classes: int) -> "Layer":
+        """This layer in a network of so many classes."""
+        return self
+
     def maps(self, source: Shape) -> Shape:
         """`source`, which must have maps to slide a window over."""
         if len(source) != 3:
@@ -36,9 +40,21 @@ class Layer:
 
 @dataclass(frozen=True)
 class Weighted(Layer):
-    """A layer with synapses: h = W x of equation (1), and R of the same layout for the feedback."""
+    """A layer with synapses: h = W x of equation (1), and R of the same layout for the feedback.
+
+    Attributes
+    ----------
+    activation : {"clip", "relu"}
+        sigma of its units: clip(g h, -1, 1), or max(g h, 0), a rectified linear unit, written ``ReLU``.
+    """
 
     weighted: ClassVar[bool] = True
+    activation: str = field(default="clip", kw_only=True)
+
+    @property
+    def words(self) -> str:
+        """What the notation says of its units, after the numbers."""
+        return " ReLU" if self.activation == "relu" else ""
 
     def weight_shape(self, source: Shape, shape: Shape) -> Shape:
         """The layout of W and R."""
@@ -59,20 +75,42 @@ class Weighted(Layer):
 
 @dataclass(frozen=True)
 class Conv(Weighted):
-    """``Conv F KxK``: F filters, stride 1, zero 'same' padding, (k-1)//2 before and the rest after.
+    """``Conv F KxK[/S] [valid]``: F filters, stride S, 1 where not given.
 
-    W is (out, in, kh, kw).
+    Zero 'same' padding, (k-1)//2 before and the rest after; none with ``valid``. W is (out, in, kh, kw).
     """
 
     keyword: ClassVar[str] = "Conv"
     filters: int
     kernel: tuple[int, int]
+    stride: int = field(default=1, kw_only=True)
+    padding: str = field(default="same", kw_only=True)
 
     def __str__(self) -> str:
-        return f"{self.keyword} {self.filters} {self.kernel[0]}x{self.kernel[1]}"
+        stride = f"/{self.stride}" if self.stride != 1 else ""
+        valid = " valid" if self.padding == "valid" else ""
+        return f"{self.keyword} {self.filters} {self.kernel[0]}x{self.kernel[1]}{stride}{valid}{self.words}"
+
+    @property
+    def pads(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Zeros before and after the rows, and before and after the columns."""
+        if self.padding == "valid":
+            return (0, 0), (0, 0)
+        rows, columns = (((k - 1) // 2, k - 1 - (k - 1) // 2) for k in self.kernel)
+        return rows, columns
+
+    @property
+    def is_plain(self) -> bool:
+        """Stride 1 and 'same' padding, as all convolutions of Amit's networks."""
+        return self.stride == 1 and self.padding == "same"
 
     def shape(self, *sources: Shape) -> Shape:
-        return (self.filters, *self.maps(sources[0])[1:])
+        lengths = self.maps(sources[0])[1:]
+        sides = zip(lengths, self.pads, self.kernel, strict=True)
+        rows, columns = ((n + before + after - k) // self.stride + 1 for n, (before, after), k in sides)
+        if min(rows, columns) < 1:
+            raise BadInput(f"'{self}' has a window larger than the {shape_text(lengths)} maps before it")
+        return (self.filters, rows, columns)
 
     def weight_shape(self, source: Shape, shape: Shape) -> Shape:
         return (self.filters, source[0], *self.kernel)
@@ -84,7 +122,8 @@ class Conv(Weighted):
         return source[0] * prod(self.kernel)
 
     def synapses(self, source: Shape, shape: Shape) -> int:
-        rows, columns = (_inside(n, k) for n, k in zip(source[1:], self.kernel, strict=True))
+        sides = zip(source[1:], shape[1:], self.kernel, self.pads, strict=True)
+        rows, columns = (_inside(n, m, k, self.stride, before) for n, m, k, (before, _) in sides)
         return self.filters * source[0] * rows * columns
 
 
@@ -103,13 +142,23 @@ class Local(Conv):
 
 @dataclass(frozen=True)
 class Full(Weighted):
-    """``Full N``: N units connected to every unit before them; W is (N, in), maps flattened in C, H, W order."""
+    """``Full N``: N units connected to every unit before them; W is (N, in), maps flattened in C, H, W order.
+
+    ``Full 2C`` has two units a class, ``Full 3C>=256`` three, but at least 256.
+    """
 
     keyword: ClassVar[str] = "Full"
     units: int
+    per_class: int = field(default=0, kw_only=True)
 
     def __str__(self) -> str:
-        return f"Full {self.units}"
+        units = f"{self.units}"
+        if self.per_class:
+            units = f"{self.per_class}C" + (f">={self.units}" if self.units else "")
+        return f"{self.keyword} {units}{self.words}"
+
+    def sized(self, classes: int) -> "Full":
+        return replace(self, units=max(self.units, self.per_class * classes), per_class=0)
 
     def shape(self, *sources: Shape) -> Shape:
         return (self.units,)
@@ -124,41 +173,64 @@ class Output(Full):
     def __str__(self) -> str:
         return "Output"
 
+    def sized(self, classes: int) -> "Output":
+        return Output(classes)
+
 
 @dataclass(frozen=True)
 class Pool(Layer):
-    """A K x K window around every S-th pixel, padded with zeros; ceil(H/S) x ceil(W/S) outputs a map."""
+    """A K x K window for every S-th pixel, padded with zeros; ceil(H/S) x ceil(W/S) outputs a map.
+
+    Attributes
+    ----------
+    size, stride : int
+        K and S.
+    place : {"", "corner", "valid"}
+        Where the windows lie. Empty: as the semantics say, centred on their pixel in Amit's paper. ``"corner"``: with
+        their upper left corner there. ``"valid"``: so too, and a window that is not whole is left out, (H-K)//S + 1
+        outputs a side and no padding.
+    """
 
     size: int
     stride: int = 2
+    place: str = ""
 
     def __str__(self) -> str:
-        return f"{self.keyword} {self.size}" + (f"/{self.stride}" if self.stride != 2 else "")
+        stride = f"/{self.stride}" if self.stride != 2 else ""
+        return f"{self.keyword} {self.size}{stride}" + (f" {self.place}" if self.place else "")
 
     def shape(self, *sources: Shape) -> Shape:
         channels, height, width = self.maps(sources[0])
-        return (channels, ceil(height / self.stride), ceil(width / self.stride))
+        rows, columns = self.windows(height), self.windows(width)
+        if min(rows, columns) < 1:
+            raise BadInput(f"'{self}' has a window larger than the {height}x{width} maps before it")
+        return (channels, rows, columns)
+
+    def windows(self, length: int) -> int:
+        """How many windows there are along a side of `length` pixels."""
+        return (length - self.size) // self.stride + 1 if self.place == "valid" else ceil(length / self.stride)
 
     def padding(self, anchor: str, length: int) -> tuple[int, int]:
         """Zeros before and after a side of `length` pixels, so that every window is whole.
 
-        Centred windows start (K-1)//2 pixels before theirs; windows anchored at their corner start there.
+        Centred windows start (K-1)//2 pixels before theirs; windows anchored at their corner start there. `anchor` is
+        that of the semantics.
         """
-        before = (self.size - 1) // 2 if anchor == "centre" else 0
-        end_of_last = (ceil(length / self.stride) - 1) * self.stride + self.size - before
+        before = (self.size - 1) // 2 if (self.place or anchor) == "centre" else 0
+        end_of_last = (self.windows(length) - 1) * self.stride + self.size - before
         return before, max(0, end_of_last - length)
 
 
 @dataclass(frozen=True)
 class Maxpool(Pool):
-    """``Maxpool K[/S]``: the maximum of the window; the winner routes the feedback back."""
+    """``Maxpool K[/S] [corner|valid]``: the maximum of the window; the winner routes the feedback back."""
 
     keyword: ClassVar[str] = "Maxpool"
 
 
 @dataclass(frozen=True)
 class Avgpool(Pool):
-    """``Avgpool K[/S]``: the sum over the window divided by K^2, zeros of the padding included."""
+    """``Avgpool K[/S] [corner|valid]``: the sum over the window divided by K^2, zeros of the padding included."""
 
     keyword: ClassVar[str] = "Avgpool"
 
@@ -198,7 +270,6 @@ def shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape))
 
 
-def _inside(length: int, kernel: int) -> int:
-    """Connections along one side of a 'same' convolution that do not fall on the padding."""
-    before = (kernel - 1) // 2
-    return sum(max(0, length - abs(offset)) for offset in range(-before, kernel - before))
+def _inside(length: int, positions: int, kernel: int, stride: int, before: int) -> int:
+    """Connections along one side of a convolution that do not fall on the padding."""
+    return sum(0 <= i * stride + a - before < length for i in range(positions) for a in range(kernel))

@@ -1,12 +1,14 @@
 """The paper's notation, "Conv 32 5x5; Maxpool 3; Drop .8; Full 500; Drop .3; Output", read into layers.
 
-Case and spacing are as loose as in the paper ("full conn. 500", "maxpool 3"). A mistake is answered with its position,
-the token, and what would parse.
+Case and spacing are as loose as in the paper ("full conn. 500", "maxpool 3"). Words after the numbers say what the
+paper's networks never need, "Conv 48 9x9/2 valid ReLU". A mistake is answered with its position, the token, and what
+would parse.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from network.errors import BadInput, did_you_mean
 from network.layers import Avgpool, Conv, Drop, Full, Layer, Local, Maxpool, Output, Sum
@@ -16,23 +18,38 @@ LARGEST = 1_000_000  # no count in a notation may exceed this: a slip of the key
 
 @dataclass(frozen=True)
 class _Form:
-    """How one keyword is written: its arguments, and the layer they make."""
+    """How one keyword is written: its arguments, the layer they make, and the words that may follow."""
 
     arguments: str
     make: Callable[..., Layer]
     reads: str
+    words: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-_FILTERS = r"(\d+)\s+(\d+)\s*[x×]\s*(\d+)"
-_WINDOW = r"(\d+)\s*(?:/\s*(\d+))?"
+_FILTERS = r"(?P<f>\d+)\s+(?P<kh>\d+)\s*[x×]\s*(?P<kw>\d+)(?:\s*/\s*(?P<stride>\d+))?"
+_WINDOW = r"(?P<size>\d+)\s*(?:/\s*(?P<stride>\d+))?"
+_UNITS = r"(?P<units>\d+)|(?P<per_class>\d+)\s*C(?:\s*>=\s*(?P<least>\d+))?"
+
+_OF_UNITS = {"ReLU": {"activation": "relu"}}
+_OF_FILTERS = {"valid": {"padding": "valid"}, **_OF_UNITS}
+_OF_WINDOWS = {"corner": {"place": "corner"}, "valid": {"place": "valid"}}
+
+
+def _filters(kind: type[Conv]) -> Callable[..., Layer]:
+    return lambda f, kh, kw, **options: kind(f, (kh, kw), **options)
+
+
+def _full(units: int = 0, per_class: int = 0, least: int = 0, **options: Any) -> Full:
+    return Full(units or least, per_class=per_class, **options)
+
 
 _FORMS = {
-    "Conv": _Form(_FILTERS, lambda f, kh, kw: Conv(f, (kh, kw)), "Conv F KxK, such as 'Conv 32 5x5'"),
-    "Local": _Form(_FILTERS, lambda f, kh, kw: Local(f, (kh, kw)), "Local F KxK, such as 'Local 32 5x5'"),
-    "Full": _Form(r"(\d+)", Full, "Full N, such as 'Full 500'"),
-    "Maxpool": _Form(_WINDOW, Maxpool, "Maxpool K or Maxpool K/S, such as 'Maxpool 3' or 'Maxpool 2/2'"),
-    "Avgpool": _Form(_WINDOW, Avgpool, "Avgpool K or Avgpool K/S, such as 'Avgpool 3' or 'Avgpool 2/2'"),
-    "Drop": _Form(r"(\d*\.\d+|\d+\.?)", Drop, "Drop p with 0 <= p < 1, such as 'Drop .8'"),
+    "Conv": _Form(_FILTERS, _filters(Conv), "Conv F KxK or Conv F KxK/S, such as 'Conv 32 5x5'", _OF_FILTERS),
+    "Local": _Form(_FILTERS, _filters(Local), "Local F KxK or Local F KxK/S, such as 'Local 32 5x5'", _OF_FILTERS),
+    "Full": _Form(_UNITS, _full, "Full N, such as 'Full 500', or Full 2C: two units a class", _OF_UNITS),
+    "Maxpool": _Form(_WINDOW, Maxpool, "Maxpool K or Maxpool K/S, such as 'Maxpool 3' or 'Maxpool 2/2'", _OF_WINDOWS),
+    "Avgpool": _Form(_WINDOW, Avgpool, "Avgpool K or Avgpool K/S, such as 'Avgpool 3' or 'Avgpool 2/2'", _OF_WINDOWS),
+    "Drop": _Form(r"(?P<fraction>\d*\.\d+|\d+\.?)", Drop, "Drop p with 0 <= p < 1, such as 'Drop .8'"),
     "SUM": _Form("", Sum, "SUM"),
     "Output": _Form("", lambda: Output(0), "Output"),
 }
@@ -90,18 +107,39 @@ def _parse_layer(token: str, start: int) -> Layer:
         hint = did_you_mean(spelling, _FORMS)
         raise _mistake(start, token, f"expected a layer: {', '.join(_FORMS)}{hint}")
     form = _FORMS[_SPELLINGS[spelling]]
-    match = re.fullmatch(form.arguments, token[words.end() :].strip(), flags=re.IGNORECASE)
+    written = f"(?:{form.arguments})(?P<words>(?:\\s+[a-z-]+)*)"
+    match = re.fullmatch(written, token[words.end() :].strip(), flags=re.IGNORECASE)
     if match is None:
-        raise _mistake(start, token, f"expected {form.reads}")
+        raise _mistake(start, token, f"expected {form.reads}{_may_follow(form)}")
+    options = _options(form, match.group("words").split(), token, start)
+    arguments = {name: text for name, text in match.groupdict().items() if text is not None and name != "words"}
     if form.make is Drop:
-        fraction = float(match.group(1))
+        fraction = float(arguments["fraction"])
         if fraction >= 1:
             raise _mistake(start, token, f"expected {form.reads}; at 1 nothing would pass")
         return Drop(fraction)
-    numbers = [int(group) for group in match.groups() if group is not None]
-    if any(not 1 <= number <= LARGEST for number in numbers):
+    numbers = {name: int(text) for name, text in arguments.items()}
+    if any(not 1 <= number <= LARGEST for number in numbers.values()):
         raise _mistake(start, token, f"expected whole numbers from 1 to {LARGEST:,}")
-    return form.make(*numbers)
+    return form.make(**numbers, **options)
+
+
+def _options(form: _Form, words: list[str], token: str, start: int) -> dict[str, str]:
+    """What the words after the numbers say; each thing may be said once."""
+    by_lower = {word.lower(): said for word, said in form.words.items()}
+    options: dict[str, str] = {}
+    for word in words:
+        said = by_lower.get(word.lower())
+        if said is None:
+            raise _mistake(start, token, f"expected {form.reads}{_may_follow(form)}{did_you_mean(word, form.words)}")
+        if options.keys() & said.keys():
+            raise _mistake(start, token, f"'{word}' says again what is said before it")
+        options |= said
+    return options
+
+
+def _may_follow(form: _Form) -> str:
+    return f"; after the numbers any of: {', '.join(form.words)}" if form.words else ""
 
 
 def _mistake(start: int, token: str, what: str) -> BadInput:

@@ -1,4 +1,6 @@
-"""The networks of the paper's experiments, by name.
+"""The networks of the papers' experiments, by name.
+
+Amit's (section 4):
 
 ``simpnet`` and ``deepernet`` are printed in section 4. The text of the other two was lost from the paper between draft
 and publication:
@@ -28,6 +30,26 @@ PRESETS = {
     ),
 }
 
+LIAO_PRESETS = {
+    "liao_mnist": (
+        "Conv 20 5x5 valid ReLU; Maxpool 2 valid; Conv 50 5x5 valid ReLU; Maxpool 2 valid; Full 500 ReLU; Output"
+    ),
+    "liao_cifar": (
+        "Conv 32 5x5 ReLU; Maxpool 3 corner; Conv 64 5x5 ReLU; Avgpool 3 corner; Conv 64 5x5 ReLU; Avgpool 3 corner; "
+        "Full 128 ReLU; Output"
+    ),
+    "liao_svhn": (
+        "Conv 20 5x5 valid ReLU; Maxpool 2 valid; Conv 512 7x7 valid ReLU; Maxpool 2 valid; Full 40 ReLU; Output"
+    ),
+    "liao_timit": "Full 512 ReLU; Full 256 ReLU; Output",
+    "liao_images": (
+        "Conv 48 9x9/2 valid ReLU; Maxpool 2 valid; Conv 128 5x5 valid ReLU; Maxpool 2 valid; "
+        "Full 3C>=256 ReLU; Full 2C ReLU; Output"
+    ),
+}
+
+NETS = PRESETS | LIAO_PRESETS
+
 
 def notation_of(net: str) -> str:
     """The notation behind a preset's name; anything that reads like a notation is returned as it is.
@@ -38,9 +60,9 @@ def notation_of(net: str) -> str:
         For a single word that is neither a preset nor a layer, with the closest preset.
     """
     name = net.strip().lower()
-    if name in PRESETS:
-        return PRESETS[name]
+    if name in NETS:
+        return NETS[name]
     looks_like_a_name = name.replace("_", "").replace("-", "").isalnum() and name != "output"
     if looks_like_a_name:
-        raise unknown("net", net.strip(), [*PRESETS, 'a notation such as "Conv 32 5x5; Maxpool 3; Output"'])
+        raise unknown("net", net.strip(), [*NETS, 'a notation such as "Conv 32 5x5; Maxpool 3; Output"'])
     return net

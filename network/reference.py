@@ -11,11 +11,12 @@ import numpy as np
 
 from network.layers import Avgpool, Drop, Maxpool, Sum
 from network.reference_layers import (
+    activity,
     feedback_to_source,
     from_windows,
     hebbian,
     input_of_units,
-    saturate,
+    slope,
     windows,
     winners,
 )
@@ -100,7 +101,7 @@ def present(
                 if node.is_output:
                     delta = feedback
                 else:  # (2), with (3): a saturated unit is shut off
-                    delta = spec.gain * (np.abs(spec.gain * h[i]) < 1) * feedback
+                    delta = slope(layer, h[i], spec.gain) * feedback
                 # The Hebbian gate: delta has replaced x in this layer, the layer below is still in its feedforward
                 # state. Both pathways between the two see the same pair of activities (section 3.1).
                 increment = eta / len(images) * hebbian(layer, delta, x[source])
@@ -150,7 +151,7 @@ def forward(
                 h[node.index], x[node.name] = seen.h[node.index], seen.x[node.index]
             case _:
                 h[node.index] = input_of_units(node.synaptic, weights.W[node.index], below)
-                x[node.name] = h[node.index] if node.is_output else saturate(h[node.index], spec.gain)
+                x[node.name] = h[node.index] if node.is_output else activity(node.synaptic, h[node.index], spec.gain)
     return h, x
 
 

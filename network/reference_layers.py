@@ -16,14 +16,27 @@ def saturate(h: np.ndarray, gain: float) -> np.ndarray:
     return np.clip(gain * h, -1.0, 1.0)
 
 
+def activity(layer: Weighted, h: np.ndarray, gain: float) -> np.ndarray:
+    """x = sigma(h): saturated, or rectified."""
+    return np.maximum(gain * h, 0.0) if layer.activation == "relu" else saturate(h, gain)
+
+
+def slope(layer: Weighted, h: np.ndarray, gain: float) -> np.ndarray:
+    """sigma'(h): g, or 0 where the unit is shut off. A saturated unit is, at |g h| = 1 too (equation 3); so is a
+    rectified unit without input, at h = 0 too.
+    """
+    passes = h > 0 if layer.activation == "relu" else np.abs(gain * h) < 1
+    return gain * passes
+
+
 def input_of_units(layer: Weighted, W: np.ndarray, x: np.ndarray) -> np.ndarray:
     """h = W x, equation (1)."""
     if not isinstance(layer, Conv):
         return x.reshape(len(x), -1) @ W.T
     pair = "ohwc,nchw->nohw" if isinstance(layer, Local) else "oc,nchw->nohw"
-    h = np.zeros((len(x), layer.filters, *x.shape[2:]))
+    h = np.zeros((len(x), *layer.shape(x.shape[1:])))
     padded = _pad(layer, x)
-    for a, b, window in _offsets(layer, x.shape):
+    for a, b, window in _offsets(layer, h.shape):
         h += np.einsum(pair, W[..., a, b], padded[window], optimize=True)
     return h
 
@@ -35,9 +48,9 @@ def feedback_to_source(layer: Weighted, R: np.ndarray, delta: np.ndarray, source
     pair = "ohwc,nohw->nchw" if isinstance(layer, Local) else "oc,nohw->nchw"
     received = np.zeros((len(delta), *source))
     padded = _pad(layer, received)
-    for a, b, window in _offsets(layer, received.shape):
+    for a, b, window in _offsets(layer, delta.shape):
         padded[window] += np.einsum(pair, R[..., a, b], delta, optimize=True)
-    (top, _), (left, _) = _same_padding(layer)
+    (top, _), (left, _) = layer.pads
     return padded[:, :, top : top + source[1], left : left + source[2]]
 
 
@@ -50,7 +63,7 @@ def hebbian(layer: Weighted, delta: np.ndarray, x: np.ndarray) -> np.ndarray:
         return delta.T @ x.reshape(len(x), -1)
     pair = "nohw,nchw->ohwc" if isinstance(layer, Local) else "nohw,nchw->oc"
     padded = _pad(layer, x)
-    products = [np.einsum(pair, delta, padded[window], optimize=True) for _, _, window in _offsets(layer, x.shape)]
+    products = [np.einsum(pair, delta, padded[window], optimize=True) for _, _, window in _offsets(layer, delta.shape)]
     return np.stack(products, axis=-1).reshape(*products[0].shape, *layer.kernel)
 
 
@@ -78,26 +91,23 @@ def winners(pixels: np.ndarray, ties: str) -> np.ndarray:
     return pixels.argmax(axis=0) == np.arange(len(pixels)).reshape(-1, 1, 1, 1, 1)
 
 
-def _same_padding(layer: Conv) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(k-1)//2 zeros before and the rest after, for rows and columns."""
-    height, width = (((k - 1) // 2, k - 1 - (k - 1) // 2) for k in layer.kernel)
-    return height, width
-
-
 def _pad(layer: Conv, x: np.ndarray) -> np.ndarray:
-    return np.pad(x, ((0, 0), (0, 0), *_same_padding(layer)))
+    return np.pad(x, ((0, 0), (0, 0), *layer.pads))
 
 
 def _offsets(layer: Conv, shape: tuple[int, ...]) -> Iterator[tuple[int, int, tuple[slice, ...]]]:
-    """Each synapse (a, b) of the kernel, and the part of the padded maps it sees as the filter slides."""
+    """Each synapse (a, b) of the kernel, and the part of the padded maps it sees as the filter slides to `shape`."""
+    rows, columns = shape[2:]
     for a in range(layer.kernel[0]):
         for b in range(layer.kernel[1]):
-            yield a, b, (slice(None), slice(None), slice(a, a + shape[2]), slice(b, b + shape[3]))
+            row = slice(a, a + (rows - 1) * layer.stride + 1, layer.stride)
+            column = slice(b, b + (columns - 1) * layer.stride + 1, layer.stride)
+            yield a, b, (slice(None), slice(None), row, column)
 
 
 def _pixels(layer: Pool, shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
     """Each pixel of the pooling window, as the part of the padded maps that holds it for all windows."""
-    rows, columns = (-(-n // layer.stride) for n in shape[2:])
+    rows, columns = map(layer.windows, shape[2:])
     for a in range(layer.size):
         for b in range(layer.size):
             row = slice(a, a + (rows - 1) * layer.stride + 1, layer.stride)

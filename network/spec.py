@@ -95,7 +95,7 @@ class NetworkSpec:
             raise BadInput(f"{self.classes} classes: a classifier needs at least 2")
         if not 0 < self.gain < float("inf"):
             raise BadInput(f"gain {self.gain:g}: expected a positive number, the slope of clip(gain * h, -1, 1)")
-        layers = tuple(Output(self.classes) if isinstance(layer, Output) else layer for layer in self.layers)
+        layers = tuple(layer.sized(self.classes) for layer in self.layers)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "nodes", _place(layers, self.input_shape))
 
@@ -168,9 +168,7 @@ class NetworkSpec:
 
     def untied(self) -> "NetworkSpec":
         """The same network with every convolution replaced by locally connected units (section 4.1)."""
-        layers = tuple(
-            Local(layer.filters, layer.kernel) if isinstance(layer, Conv) else layer for layer in self.layers
-        )
+        layers = tuple(Local(**vars(layer)) if isinstance(layer, Conv) else layer for layer in self.layers)
         return replace(self, layers=layers)
 
 

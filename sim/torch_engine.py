@@ -14,7 +14,7 @@ from network.rules import effective_order
 from network.spec import INPUT, NetworkSpec
 from network.trace import StepTrace, count_ties
 from network.weights import Weights
-from sim import torch_ops
+from sim import torch_ops, torch_units
 from sim.engine import Settings, describe, dropout_masks
 from sim.torch_feedback import FromSigns
 
@@ -106,8 +106,8 @@ class TorchEngine:
         for node in self.spec.weighted:
             drive = self.spec.gain * h[node.index]
             finite = bool(torch.isfinite(drive).all())
-            saturated = 0.0 if node.is_output else float((drive.abs() >= 1).double().mean())
-            shares[node.name] = saturated if finite else float("nan")
+            silent = torch_units.shut_off(node, h[node.index], self.spec.gain)
+            shares[node.name] = float(silent.double().mean()) if finite else float("nan")
         return shares
 
     def weights(self) -> Weights:
@@ -120,9 +120,6 @@ class TorchEngine:
     def _pixels(self, images: Tensor) -> Tensor:
         pixels = images.to(self.dtype, memory_format=torch.channels_last)  # the faster layout of convolutions
         return pixels / 255 if images.dtype == torch.uint8 else pixels
-
-    def _gain(self, value: Tensor) -> Tensor:
-        return value if self.spec.gain == 1 else self.spec.gain * value
 
     def _forward(self, images: Tensor, step: int | None = None) -> Activity:
         """Equation (1) from the input up; with a `step`, the Drop layers drop."""
@@ -144,7 +141,7 @@ class TorchEngine:
                     x[node.name] = torch_ops.average_pool(pool, self.spec.semantics.pool_anchor, below)
                 case _:
                     h[node.index] = torch_ops.input_of_units(node.synaptic, self._W[node.index], below)
-                    x[node.name] = h[node.index] if node.is_output else self._gain(h[node.index]).clamp(-1, 1)
+                    x[node.name] = torch_units.activity(node, h[node.index], self.spec.gain)
         return activity
 
     def _error(self, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -189,7 +186,7 @@ class TorchEngine:
                 case Avgpool() as pool:
                     send(source, torch_ops.average_pool_feedback(pool, anchor, feedback, x[source]))
                 case _:
-                    delta = feedback if node.is_output else self._gain(torch_ops.shut_off(feedback, x[node.name]))
+                    delta = torch_units.through_units(node, feedback, x[node.name], spec.gain)
                     dW, dR = self._increments(node.index, delta, x[source])
                     if source in spec.learns_below:
                         R = self._W[node.index] if self.settings.rule.symmetric else self._R[node.index]

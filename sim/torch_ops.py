@@ -10,10 +10,13 @@ from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
 from network.layers import Conv, Local, Pool, Weighted
+from sim import torch_windows
 
 
 def input_of_units(layer: Weighted, W: Tensor, x: Tensor) -> Tensor:
     """h = W x, equation (1)."""
+    if isinstance(layer, Conv) and not layer.is_plain:
+        return torch_windows.input_of_units(layer, W, x)
     if isinstance(layer, Local):
         return torch.einsum("ohwq,nqhw->nohw", W.flatten(3), _patches(layer, x))
     if isinstance(layer, Conv):
@@ -23,6 +26,8 @@ def input_of_units(layer: Weighted, W: Tensor, x: Tensor) -> Tensor:
 
 def feedback_to_source(layer: Weighted, R: Tensor, delta: Tensor, source: tuple[int, ...]) -> Tensor:
     """R' delta: what the units of the layer below receive, before sigma' (equation 2); (N, *source)."""
+    if isinstance(layer, Conv) and not layer.is_plain:
+        return torch_windows.feedback_to_source(layer, R, delta, source)
     if isinstance(layer, Local):
         patches = torch.einsum("ohwq,nohw->nqhw", R.flatten(3), delta)
         (top, bottom), (left, right) = same_padding(layer)
@@ -35,6 +40,8 @@ def feedback_to_source(layer: Weighted, R: Tensor, delta: Tensor, source: tuple[
 
 def hebbian(layer: Weighted, delta: Tensor, x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Sum over the batch of delta_i x_j for every pair of connected units, in W's layout `shape`."""
+    if isinstance(layer, Conv) and not layer.is_plain:
+        return torch_windows.hebbian(layer, delta, x, shape)
     if isinstance(layer, Local):
         return torch.einsum("nohw,nqhw->ohwq", delta, _patches(layer, x)).reshape(shape)
     if isinstance(layer, Conv):

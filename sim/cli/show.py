@@ -10,14 +10,14 @@ import argparse
 import re
 
 from network.errors import BadInput
-from network.presets import PRESETS
+from network.presets import NETS
 from network.spec import NetworkSpec
 from network.table import format_table, layer_table, totals
 from sim.cli.parser import add_json, report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("net", metavar="NET", help=f"one of {', '.join(PRESETS)}, or a notation in quotes")
+    parser.add_argument("net", metavar="NET", help=f"one of {', '.join(NETS)}, or a notation in quotes")
     parser.add_argument("--input", default="3x32x32", metavar="CxHxW", help="shape of an image (default 3x32x32)")
     parser.add_argument("--classes", type=int, default=10, help="number of classes (default 10)")
     parser.add_argument("--gain", type=float, help="slope of x = clip(gain h, -1, 1)")

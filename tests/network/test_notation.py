@@ -29,6 +29,12 @@ def test_the_papers_own_lines_parse():
         ("drop.25", Drop(0.25)),
         ("Dropout 0.5", Drop(0.5)),
         ("fully connected 7", Full(7)),
+        ("Conv 48 9x9/2 valid ReLU", Conv(48, (9, 9), stride=2, padding="valid", activation="relu")),
+        ("local 8 3x3 / 2 relu", Local(8, (3, 3), stride=2, activation="relu")),
+        ("full 2c relu", Full(0, per_class=2, activation="relu")),
+        ("Full 3C >= 256", Full(256, per_class=3)),
+        ("Maxpool 3 corner", Maxpool(3, 2, "corner")),
+        ("Avgpool 2/2 Valid", Avgpool(2, 2, "valid")),
     ],
 )
 def test_spelling_is_loose(text, layer):
@@ -49,6 +55,12 @@ def test_spelling_is_loose(text, layer):
         ("Output; Full 3", 9, "nothing may follow"),
         ("Conv 32 5x5", 12, "to be 'Output'"),
         ("5x5; Output", 1, "expected a layer"),
+        ("Conv 4 3x3 rellu; Output", 1, "did you mean 'ReLU'"),
+        ("Conv 4 3x3 corner; Output", 1, "after the numbers any of: valid, ReLU"),
+        ("Conv 4 3x3 ReLU relu; Output", 1, "says again"),
+        ("Maxpool 3 corner valid; Output", 1, "says again"),
+        ("Full 5 valid; Output", 1, "after the numbers any of: ReLU"),
+        ("Conv 4 3x3/0; Output", 1, "whole numbers from 1"),
     ],
 )
 def test_mistakes_name_position_token_and_remedy(text, position, words):
@@ -63,12 +75,15 @@ def test_nothing_is_not_a_network():
         parse_notation(" ; ")
 
 
+activations = {"activation": st.sampled_from(["clip", "relu"])}
+filters = {"stride": st.integers(1, 4), "padding": st.sampled_from(["same", "valid"]), **activations}
+windows = st.integers(1, 5), st.integers(1, 4), st.sampled_from(["", "corner", "valid"])
 layer_strategy = st.one_of(
-    st.builds(Conv, st.integers(1, 64), st.tuples(st.integers(1, 7), st.integers(1, 7))),
-    st.builds(Local, st.integers(1, 64), st.tuples(st.integers(1, 7), st.integers(1, 7))),
-    st.builds(Full, st.integers(1, 999)),
-    st.builds(Maxpool, st.integers(1, 5), st.integers(1, 4)),
-    st.builds(Avgpool, st.integers(1, 5), st.integers(1, 4)),
+    st.builds(Conv, st.integers(1, 64), st.tuples(st.integers(1, 7), st.integers(1, 7)), **filters),
+    st.builds(Local, st.integers(1, 64), st.tuples(st.integers(1, 7), st.integers(1, 7)), **filters),
+    st.builds(Full, st.integers(1, 999), per_class=st.integers(0, 3), **activations),
+    st.builds(Maxpool, *windows),
+    st.builds(Avgpool, *windows),
     st.builds(Drop, st.floats(0, 0.999).map(lambda p: round(p, 3))),
     st.just(Sum()),
 )

@@ -80,42 +80,64 @@ def test_a_unit_exactly_at_saturation_is_shut_off(gain):
     assert trace.delta[1].tolist() == [[0.0, 0.0, gain * 0.5]]
 
 
-def naive_convolution(layer, W, x):
+def test_a_rectified_unit_passes_feedback_only_where_it_has_input():
+    spec = NetworkSpec.parse("Full 4 ReLU; Output", (1, 1, 1), 2, gain=0.5)
+    W = {1: np.array([[3.0], [0.0], [-2.0], [1e-9]]), 2: np.zeros((2, 4))}
+    weights = Weights(W, {2: np.array([[1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 0.0]])})
+    trace = present(spec, weights, np.ones((1, 1, 1, 1)), np.array([0]), make_rule("urfb"), eta=1.0, mu=0.5)
+    assert trace.x[1].tolist() == [[1.5, 0.0, 0.0, 0.5e-9]]
+    assert trace.delta[1].tolist() == [[0.5 * 1, 0.0, 0.0, 0.5 * 4]]
+
+
+def naive_convolution(layer, W, x, padding):
     """Loops over everything, with the index of every synapse written out."""
     n, _, height, width = x.shape
-    h = np.zeros((n, layer.filters, height, width))
+    kh, kw = layer.kernel
+    if padding == "same":
+        up, left, rows, columns = (kh - 1) // 2, (kw - 1) // 2, -(-height // layer.stride), -(-width // layer.stride)
+    else:
+        up, left, rows, columns = 0, 0, (height - kh) // layer.stride + 1, (width - kw) // layer.stride + 1
+    h, synapses = np.zeros((n, layer.filters, rows, columns)), 0
     for o in range(layer.filters):
-        for i in range(height):
-            for j in range(width):
+        for i in range(rows):
+            for j in range(columns):
                 weight = W[o, i, j] if isinstance(layer, Local) else W[o]
-                for a in range(layer.kernel[0]):
-                    for b in range(layer.kernel[1]):
-                        row, column = i + a - (layer.kernel[0] - 1) // 2, j + b - (layer.kernel[1] - 1) // 2
+                for a in range(kh):
+                    for b in range(kw):
+                        row, column = i * layer.stride + a - up, j * layer.stride + b - left
                         if 0 <= row < height and 0 <= column < width:
                             h[:, o, i, j] += x[:, :, row, column] @ weight[:, a, b]
-    return h
+                            synapses += x.shape[1]
+    return h, synapses
 
 
 kinds = st.sampled_from([Conv, Local])
 sides = st.integers(1, 5)
+strides = st.integers(1, 3)
+paddings = st.sampled_from(["same", "valid"])
 
 
-@given(kinds, st.integers(1, 3), sides, sides, sides, sides, st.integers(0, 99))
-def test_convolution_is_what_the_synapses_say(kind, filters, kh, kw, height, width, seed):
+@given(kinds, st.integers(1, 3), sides, sides, sides, sides, strides, paddings, st.integers(0, 99))
+def test_convolution_is_what_the_synapses_say(kind, filters, kh, kw, height, width, stride, padding, seed):
+    if padding == "valid":
+        height, width = height + kh - 1, width + kw - 1
     rng = np.random.default_rng(seed)
-    layer = kind(filters, (kh, kw))
-    x = rng.standard_normal((2, 2, height, width))
-    W = rng.standard_normal(layer.weight_shape((2, height, width), (filters, height, width)))
-    naive = naive_convolution(layer, W, x)
+    layer = kind(filters, (kh, kw), stride=stride, padding=padding)
+    source = (2, height, width)
+    x = rng.standard_normal((2, *source))
+    W = rng.standard_normal(layer.weight_shape(source, layer.shape(source)))
+    naive, synapses = naive_convolution(layer, W, x, padding)
     assert np.abs(input_of_units(layer, W, x) - naive).max() <= EXACT * max(1, np.abs(naive).max())
+    assert layer.shape(source) == naive.shape[1:]
+    assert layer.synapses(source, layer.shape(source)) == synapses
 
 
-@given(st.sampled_from([Conv, Local, Full]), sides, sides, sides, sides, st.integers(0, 99))
-def test_feedback_is_the_transpose_and_hebbian_the_product(kind, kh, kw, height, width, seed):
+@given(st.sampled_from([Conv, Local, Full]), sides, sides, sides, sides, strides, paddings, st.integers(0, 99))
+def test_feedback_is_the_transpose_and_hebbian_the_product(kind, kh, kw, height, width, stride, padding, seed):
     # <delta, W x> = <W' delta, x> = <W, hebbian(delta, x)>: one number, three ways.
     rng = np.random.default_rng(seed)
-    layer = Full(4) if kind is Full else kind(3, (kh, kw))
-    source = (2, height, width)
+    layer = Full(4) if kind is Full else kind(3, (kh, kw), stride=stride, padding=padding)
+    source = (2, height + kh - 1, width + kw - 1)
     shape = layer.shape(source)
     x, delta = rng.standard_normal((2, *source)), rng.standard_normal((2, *shape))
     W = rng.standard_normal(layer.weight_shape(source, shape))
@@ -127,8 +149,10 @@ def test_feedback_is_the_transpose_and_hebbian_the_product(kind, kh, kw, height,
 
 def naive_windows(layer, anchor, x):
     """The window of every output, pixel by pixel: value, row, column; zeros outside."""
-    for i in range(-(-x.shape[0] // layer.stride)):
-        for j in range(-(-x.shape[1] // layer.stride)):
+    anchor = "corner" if layer.place else anchor
+    whole = layer.size if layer.place == "valid" else 1  # pixels of a window that must lie on the map
+    for i in range((x.shape[0] - whole) // layer.stride + 1):
+        for j in range((x.shape[1] - whole) // layer.stride + 1):
             back = (layer.size - 1) // 2 if anchor == "centre" else 0
             pixels = []
             for a in range(layer.size):
@@ -141,11 +165,13 @@ def naive_windows(layer, anchor, x):
 
 @given(
     st.integers(1, 4), st.integers(1, 4), st.integers(1, 7), st.integers(1, 7), st.sampled_from(["centre", "corner"]),
-    st.sampled_from(["first", "all"]), st.integers(0, 99),
+    st.sampled_from(["", "corner", "valid"]), st.sampled_from(["first", "all"]), st.integers(0, 99),
 )  # fmt: skip
-def test_max_pooling_pixel_by_pixel(size, stride, height, width, anchor, ties, seed):
+def test_max_pooling_pixel_by_pixel(size, stride, height, width, anchor, place, ties, seed):
     rng = np.random.default_rng(seed)
-    layer = Maxpool(size, stride)
+    layer = Maxpool(size, stride, place)
+    if place == "valid":
+        height, width = height + size - 1, width + size - 1
     x = rng.integers(-2, 2, (height, width)).astype(float)  # few values, so many ties, with the padding's zeros too
     feedback = rng.standard_normal(layer.shape((1, height, width)))
     expected, routed = np.empty_like(feedback[0]), np.zeros_like(x)

@@ -2,7 +2,7 @@ import networkx as nx
 import pytest
 
 from network.errors import BadInput
-from network.layers import Local
+from network.layers import Conv, Local, Pool, shape_text
 from network.presets import PRESETS
 from network.spec import NetworkSpec
 from network.table import format_table, layer_table, totals
@@ -69,6 +69,8 @@ def test_untied_network_has_the_same_shapes():
         ("SUM; Output", "only the input"),
         ("Full 5; Conv 3 3x3; Output", "before the first Full layer"),
         ("Full 5; Maxpool 3; Output", "5 units without a position"),
+        ("Conv 4 40x3 valid; Output", "window larger than the 32x32 maps"),
+        ("Maxpool 16/16; Maxpool 3 valid; Output", "window larger than the 2x2 maps"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(net, message):
@@ -95,6 +97,43 @@ def test_semantics_bring_their_gain():
     assert spec_of("simpnet").gain == 1.0
     assert spec_of("simpnet", semantics="code2018").gain == 0.5
     assert spec_of("simpnet", semantics="code2018", gain=2.0).gain == 2.0
+
+
+# Table 1 of Liao, Leibo and Poggio: the network, its input, classes, and what every layer puts out.
+TABLE_1 = {
+    "liao_images": ((3, 119, 119), 102, ["48x56x56", "48x28x28", "128x24x24", "128x12x12", "306", "204", "102"]),
+    "liao_mnist": ((1, 28, 28), 10, ["20x24x24", "20x12x12", "50x8x8", "50x4x4", "500", "10"]),
+    "liao_cifar": (
+        (3, 32, 32), 100, ["32x32x32", "32x16x16", "64x16x16", "64x8x8", "64x8x8", "64x4x4", "128", "100"],
+    ),
+    "liao_svhn": ((3, 32, 32), 10, ["20x28x28", "20x14x14", "512x8x8", "512x4x4", "40", "10"]),
+    "liao_timit": ((1845, 1, 1), 80, ["512", "256", "80"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("net", TABLE_1)
+def test_the_networks_of_table_1(net):
+    shape, classes, shapes = TABLE_1[net]
+    spec = spec_of(net, shape, classes)
+    assert [shape_text(node.shape) for node in spec.nodes] == shapes
+    assert all(node.synaptic.activation == "relu" for node in spec.weighted if not node.is_output)
+    assert NetworkSpec.parse(spec.notation, shape, classes) == spec
+    if net == "liao_cifar":  # zeros: two on every side of a convolution, one right and below of a pooling
+        assert all(node.layer.pads == ((2, 2), (2, 2)) for node in spec.nodes if isinstance(node.layer, Conv))
+        pools = [(node.layer, node.source_shapes[0][1]) for node in spec.nodes if isinstance(node.layer, Pool)]
+        assert [pool.padding("centre", rows) for pool, rows in pools] == [(0, 1)] * 3
+
+
+def test_few_classes_leave_at_least_256_units():
+    spec = spec_of("liao_images", (3, 119, 119), 17)
+    assert [node.shape for node in spec.weighted[2:]] == [(256,), (34,), (17,)]
+
+
+def test_untied_networks_keep_strides_and_units():
+    tied = spec_of("liao_images", (3, 119, 119), 17)
+    untied = tied.untied()
+    assert [node.shape for node in untied.nodes] == [node.shape for node in tied.nodes]
+    assert str(untied.layers[0]) == "Local 48 9x9/2 valid ReLU"
 
 
 def test_table_names_every_layer():

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from network.presets import PRESETS
+from network.presets import LIAO_PRESETS, PRESETS
 from network.rules import ORDERS, RULES, effective_order, make_rule
 from network.spec import NetworkSpec
 from tests.sim.conftest import engine_of, presentation
@@ -85,7 +85,7 @@ def test_pooling_ties_send_feedback_to_the_same_pixels(pool, semantics):
             values[i] = np.sign(values[i]) / 4
     images = tied_images(np.random.default_rng(0), 16)
     traces = [engine_of(name, spec, weights, "urfb").present(images, labels) for name in ("reference", "torch")]
-    found = compare(*traces)
+    found = compare(traces[0], traces[1])
     assert all(difference.largest == 0 for difference in found.differences if difference.quantity in "hx")
     assert found.within(TOLERANCES["float64"]), found.worst  # feedback sent to another pixel would show at order 1
     assert np.abs(traces[0].delta[1]).max() > 0
@@ -109,13 +109,40 @@ def test_learning_with_dropout_agrees(rule, order, connectivity):
     assert not np.array_equal(ours.W[1], weights.W[1])
 
 
+units = st.sampled_from(["", " ReLU"])
+strides = st.sampled_from(["", "/2", "/3"])
+places = st.sampled_from(["", " corner"])
 layers = st.one_of(
-    st.builds("Conv {} {}x{}".format, st.just(3), st.integers(1, 4), st.integers(1, 4)),
-    st.builds("Local {} {}x{}".format, st.just(3), st.integers(1, 3), st.integers(1, 3)),
-    st.builds("Maxpool {}/{}".format, st.integers(1, 4), st.integers(1, 3)),
-    st.builds("Avgpool {}/{}".format, st.integers(1, 4), st.integers(1, 3)),
+    st.builds("Conv 3 {}x{}{}{}".format, st.integers(1, 4), st.integers(1, 4), strides, units),
+    st.builds("Conv 3 1x1{} valid{}".format, strides, units),
+    st.builds("Local 3 {}x{}{}{}".format, st.integers(1, 3), st.integers(1, 3), strides, units),
+    st.builds("Maxpool {}/{}{}".format, st.integers(1, 4), st.integers(1, 3), places),
+    st.builds("Avgpool {}/{}{}".format, st.integers(1, 4), st.integers(1, 3), places),
     st.just("Drop .5"),
 )
+
+
+WINDOWS = (
+    "Conv 5 3x2/2 valid ReLU; Maxpool 3 valid; Local 4 3x3/2 ReLU; Avgpool 2/1 corner; Local 3 2x2 valid; "
+    "Maxpool 2/2 valid; Full 2C>=15 ReLU; Output"
+)
+TABLE_1 = {"liao_mnist": (1, 28, 28), "liao_cifar": (3, 32, 32), "liao_svhn": (3, 32, 32), "liao_timit": (1845, 1, 1)}
+
+
+@pytest.mark.parametrize("rule", ["bp", "bph", "urfb", "brsf", "rndf"])
+@pytest.mark.parametrize("semantics", ["paper", "code2018"])
+def test_strides_valid_windows_and_rectified_units_agree(rule, semantics):
+    shape = (3, 30, 26)
+    found = agreement(WINDOWS, rule, shape=shape, connectivity=0.5, scale=3.0, semantics=semantics)
+    assert found.within(TOLERANCES["float64"]), found.worst
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("net", [*TABLE_1, "liao_images"])
+def test_the_networks_of_table_1_agree(net, dtype):
+    shape = TABLE_1.get(net, (3, 119, 119))
+    found = agreement(LIAO_PRESETS[net], "brsf", shape=shape, images=2, dtype=dtype)
+    assert found.within(TOLERANCES[dtype]), found.worst
 
 
 @settings(max_examples=40)

@@ -1,0 +1,38 @@
+"""What the units of a layer do with their input and their feedback, on torch tensors: sigma and sigma'.
+
+Output units are linear: x = h, and they are never shut off.
+"""
+
+import torch
+from torch import Tensor
+
+from network.spec import Node
+from sim import torch_ops
+
+
+def activity(node: Node, h: Tensor, gain: float) -> Tensor:
+    """x = sigma(h): clip(g h, -1, 1), or max(g h, 0) of rectified units."""
+    if node.is_output:
+        return h
+    drive = _times(gain, h)
+    return drive.relu() if node.synaptic.activation == "relu" else drive.clamp(-1, 1)
+
+
+def through_units(node: Node, feedback: Tensor, x: Tensor, gain: float) -> Tensor:
+    """Feedback times sigma'(h), for the activity x = sigma(h): nothing passes a unit that is shut off (equation 3)."""
+    if node.is_output:
+        return feedback
+    if node.synaptic.activation == "relu":
+        return _times(gain, torch.ops.aten.threshold_backward(feedback, x, 0))
+    return _times(gain, torch_ops.shut_off(feedback, x))
+
+
+def shut_off(node: Node, h: Tensor, gain: float) -> Tensor:
+    """Which units let no feedback pass: the saturated, or the rectified without input."""
+    if node.is_output:
+        return torch.zeros_like(h, dtype=torch.bool)
+    return h <= 0 if node.synaptic.activation == "relu" else _times(gain, h).abs() >= 1
+
+
+def _times(gain: float, value: Tensor) -> Tensor:
+    return value if gain == 1 else gain * value
