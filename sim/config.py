@@ -64,6 +64,25 @@ class TrainConfig:
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
     engine: Annotated[str, Field(description="torch; event (the circuit); reference (slow, float64 only)")] = "torch"
     seed: Annotated[int, Field(ge=0, description="of weights, feedback, masks, batches and dropout")] = 0
+    # Of the circuits only; without a value it is theirs, see `sim.engine.Settings`.
+    timing: Annotated[
+        float | Literal["ideal"] | None,
+        Field(description="circuits: for how many time constants everything settles, or ideal (the default)"),
+    ] = None
+    epsilon: Annotated[
+        float | None, Field(description="circuits: rise of sigma_delta above its plateau, default 0.2")
+    ] = None
+    M: Annotated[
+        float | Literal["auto"] | None, Field(description="circuits: bound of the outputs' inputs, default auto")
+    ] = None
+    K: Annotated[float | Literal["auto"] | None, Field(description="circuits: bound of the feedback, default auto")] = (
+        None
+    )
+    gate_phase: Annotated[
+        float | Literal["auto"] | None,
+        Field(description="circuits: when outputs are read, share of a cycle after they are nearest 0, default auto"),
+    ] = None
+    unchecked: Annotated[bool | None, Field(description="circuits: let what exceeds M and K pass")] = None
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
@@ -108,6 +127,11 @@ def choices_of(name: str) -> tuple[str, ...]:
     """The words a field can be, or nothing where it is not a choice."""
     annotation = get_args(FIELDS[name].type)[0]
     return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def is_switch(name: str) -> bool:
+    """Whether a field is a yes or no, whose flag takes no value."""
+    return bool in get_args(get_args(FIELDS[name].type)[0])
 
 
 def describe_field(name: str) -> str:

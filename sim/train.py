@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from network.rules import make_rule
 from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.alignment import alignment
+from sim.circuit_options import circuit_settings
 from sim.config import TrainConfig, check_resumed
 from sim.data import Dataset, Split, load_data
 from sim.engine import Engine, Settings, open_engine
@@ -103,10 +104,12 @@ def resume(path: str | Path, changes: Mapping[str, Any], *, spell: str = "{}", p
 def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
     """Read the data, build the network, and check the rule; `BadInput` for what does not fit."""
     rule = make_rule(config.rule, config.feedback_rate, config.feedback_decay)
+    circuit = circuit_settings(config.engine, asdict(config))
+    settings = Settings(rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed, **circuit)
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
     data = load_data(config.data, config.data_dir)
     spec = NetworkSpec.parse(config.net, data.image_shape, data.classes, config.gain, config.semantics)
-    return data, spec, Settings(rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed)
+    return data, spec, settings
 
 
 class Interrupted(KeyboardInterrupt):

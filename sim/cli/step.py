@@ -8,16 +8,17 @@ examples:
   hebb step --net simpnet --in step.npz --out trace.npz --engine torch --rule urfb --eta 0.1
   hebb step --net "Full 30; Output" --in step.npz --out trace.npz --engine reference --rule bph --mu .5
   hebb step --net "Full 30; Output" --in step.npz --out trace.npz --engine event --gate-phase .5
+  hebb step --net "Full 30; Output" --in step.npz --out trace.npz --engine event --timing 12
 """
 
 import argparse
-from typing import Any
 
 import numpy as np
 
 from network.errors import BadInput
 from network.interchange import read_step, write_trace
 from network.rules import RULES, effective_order, make_rule
+from sim.circuit_options import circuit_settings, number_or
 from sim.cli.parser import add_json, note, report
 from sim.engine import CIRCUITS, DTYPES, ENGINES, Settings, open_engine
 
@@ -42,37 +43,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--feedback-decay", type=float, default=0.0, metavar="LAMBDA", help="share of W and R lost")
     circuit = parser.add_argument_group(f"circuits (--engine {' or '.join(CIRCUITS)})")
     circuit.add_argument("--epsilon", type=float, help="rise of sigma_delta above its plateau (default 0.2)")
-    circuit.add_argument("--M", type=_number_or_auto, metavar="M|auto", help="bound of the outputs' inputs")
-    circuit.add_argument("--K", type=_number_or_auto, metavar="K|auto", help="bound of the feedback")
+    circuit.add_argument("--M", type=number_or("auto"), metavar="M|auto", help="bound of the outputs' inputs")
+    circuit.add_argument("--K", type=number_or("auto"), metavar="K|auto", help="bound of the feedback")
     circuit.add_argument(
         "--gate-phase",
-        type=_number_or_auto,
+        type=number_or("auto"),
         metavar="PHASE|auto",
         help="share of a cycle after silent outputs are nearest 0 at which the gate opens",
     )
     circuit.add_argument("--unchecked", action="store_true", default=None, help="let what exceeds M and K pass")
+    circuit.add_argument(
+        "--timing",
+        type=number_or("ideal"),
+        metavar="ideal|T",
+        help="for how many time constants everything settles, or ideal (default): whatever is read has settled",
+    )
     add_json(parser)
-
-
-def _number_or_auto(text: str) -> float | str:
-    return text if text == "auto" else float(text)
-
-
-def _circuit_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The circuit's settings that were given; `BadInput` where the engine is no circuit."""
-    names = ("epsilon", "M", "K", "gate_phase", "unchecked")
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    if given and args.engine in ENGINES and args.engine not in CIRCUITS:
-        flag = "--" + next(iter(given)).replace("_", "-")
-        raise BadInput(f"{flag}: engine '{args.engine}' is no circuit; --engine {' or '.join(CIRCUITS)} takes it")
-    return given
 
 
 def run(args: argparse.Namespace) -> int:
     rule = make_rule(args.rule, args.feedback_rate, args.feedback_decay)
     if effective_order(rule, args.order) != args.order:
         note(f"rule '{rule.name}' feeds back through W and always runs before_update")
-    circuit = _circuit_settings(args)
+    circuit = circuit_settings(args.engine, vars(args))
     settings = Settings(rule, args.eta, args.mu, args.order, args.dtype, args.device, **circuit)
     spec, step = read_step(
         args.input, args.net, symmetric=rule.symmetric, gain=args.gain, semantics=args.semantics, classes=args.classes

@@ -4,6 +4,7 @@ examples:
   hebb train                                                simpnet by URFB on the embedded digits
   hebb train --data cifar10 --rule frfb --epochs 20 --seed 1
   hebb train --net "Conv 16 3x3; Maxpool 3; Full 100; Output" --data mnist --data-dir ~/data
+  hebb train --engine event --timing 10                     through the circuits, in finite time
   hebb train --config run.toml --eta .05                    a flag wins over the file
   hebb train --resume runs/simpnet-urfb-digits-seed0 --epochs 40
 """
@@ -14,7 +15,7 @@ from typing import Any
 from network.errors import BadInput
 from network.rules import effective_order, make_rule
 from sim.cli.parser import add_json, note, report
-from sim.config import FIELDS, choices_of, describe_field, make_config, read_config
+from sim.config import FIELDS, choices_of, describe_field, is_switch, make_config, read_config
 
 SPELL = "--{}"
 
@@ -27,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, field in FIELDS.items():
         default = parser.get_default(name) or field.default
         shown = "" if default is None else f" (default {default})"
+        if is_switch(name):
+            flag = SPELL.format(name.replace("_", "-"))
+            parser.add_argument(flag, action="store_true", default=None, help=describe_field(name))
+            continue
         choices = choices_of(name)
         metavar = "{" + ",".join(choices) + "}" if choices else name.split("_")[-1].upper()
         parser.add_argument(SPELL.format(name.replace("_", "-")), metavar=metavar, help=describe_field(name) + shown)
