@@ -47,6 +47,8 @@ def one_blas_thread() -> Iterator[None]:
 def parts(count: int, work: int) -> list[tuple[int, int]]:
     """`count` things in as many equal parts as there are threads, or in one where there is little work."""
     together = min(thread_count(), count) if work >= _WORTH_IT else 1
+    if together == 1:  # by far the commonest where layers are small, and then what takes time
+        return [(0, count)]
     bounds = np.linspace(0, count, together + 1).astype(int).tolist()
     return list(pairwise(bounds))
 
