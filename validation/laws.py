@@ -11,7 +11,7 @@ import numpy as np
 from network.layers import Avgpool, Drop, Maxpool, Sum
 from network.reference import MARGIN, default_mu
 from network.rules import effective_order
-from network.spec import INPUT
+from network.spec import INPUT, Node
 from network.trace import StepTrace
 from validation.ties import Presented
 from validation.wiring import NOWHERE, Wiring, windows_of, wiring_of
@@ -50,7 +50,7 @@ class Laws:
             h, x = (self._flat(arrays[node.index]) for arrays in (self.trace.h, self.trace.x))
             wire, W = self._wiring[node.index], self.case.weights.W[node.index].ravel()
             found.append(_excess(h, _gathered(wire.post, W[wire.weight] * self._x[node.sources[0]][:, wire.pre], h)))
-            found.append(_excess(x, h if node.is_output else np.minimum(1, np.maximum(-1, self.spec.gain * h))))
+            found.append(_excess(x, h if node.is_output else self._sigma(node, h)))
         return max(found)
 
     def output_error(self) -> Excess:
@@ -69,12 +69,12 @@ class Laws:
 
     def feedback(self) -> Excess:
         """Equation (2), where units are not saturated: delta is g times what the synapses above bring, R' delta."""
-        return self._feedback(lambda saturated: ~saturated)
+        return self._feedback(lambda shut_off: ~shut_off)
 
     def shutdown(self) -> Excess:
         """Equation (3): no feedback in a unit that is saturated, |g h| >= 1."""
         found = [
-            float(np.abs(self._flat(self.trace.delta[node.index])[self._saturated(node.index)]).max(initial=0))
+            float(np.abs(self._flat(self.trace.delta[node.index])[self._shut_off(node)]).max(initial=0))
             for node in self.spec.weighted[:-1]
         ]
         return max(found, default=0.0)
@@ -113,14 +113,14 @@ class Laws:
             delta, x = self._flat(self.trace.delta[node.index]), self._flat(self.trace.x[below.index])
             own = delta @ self.case.weights.R[node.index]
             extra = self.case.eta / len(x) * (delta @ delta.T) @ x
-            passes = ~self._saturated(below.index)
+            passes = ~self._shut_off(below)
             found.append(_excess(self._flat(self.trace.delta[below.index]), self.spec.gain * passes * (own + extra)))
         return max(found)
 
     def _feedback(self, where: Callable[[np.ndarray], np.ndarray]) -> Excess:
         found = [0.0]
         for node in self.spec.weighted[:-1]:
-            chosen = where(self._saturated(node.index))
+            chosen = where(self._shut_off(node))
             delta = self._flat(self.trace.delta[node.index])
             expected = self.spec.gain * self._feedback_to(node.name)
             found.append(_excess(np.where(chosen, delta, 0.0), np.where(chosen, expected, 0.0)))
@@ -169,7 +169,7 @@ class Laws:
             self._received[name] = np.sum(parts, axis=0)
         return self._received[name]
 
-    def _from(self, node, name: str) -> np.ndarray:
+    def _from(self, node: Node, name: str) -> np.ndarray:
         x = self._x[name]
         match node.layer:
             case Sum() | Drop():
@@ -198,8 +198,14 @@ class Laws:
         R = self.case.weights.R[i]
         return R + self.trace.dR[i] if self._after else R
 
-    def _saturated(self, i: int) -> np.ndarray:
-        return np.abs(self.spec.gain * self._flat(self.trace.h[i])) >= 1
+    def _sigma(self, node: Node, h: np.ndarray) -> np.ndarray:
+        lowest, highest = (0.0, np.inf) if node.synaptic.activation == "relu" else (-1.0, 1.0)
+        return np.minimum(highest, np.maximum(lowest, self.spec.gain * h))
+
+    def _shut_off(self, node: Node) -> np.ndarray:
+        """Units that are saturated, and rectified ones that are silent."""
+        h = self._flat(self.trace.h[node.index])
+        return h <= 0 if node.synaptic.activation == "relu" else np.abs(self.spec.gain * h) >= 1
 
     @staticmethod
     def _flat(values: np.ndarray) -> np.ndarray:

@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 from circuits.figures import figure_of
 from sim.environment import versions
 from sim.figures import svg_of
+from validation.claims import Claim
+
+WORDS = 60  # a cell with more letters than this is a sentence
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,16 @@ class Section:
     rows: Sequence[Sequence[str]] = ()
     figures: Sequence[Picture] = ()
     code: str = ""
+
+    @classmethod
+    def of_claims(cls, title: str, claims: Sequence[Claim], text: Sequence[str] = ()) -> "Section":
+        """A table of claims, in columns that fit on a page."""
+        rows = [(c.name, c.verdict, c.shown, c.bound, f"{c.statement} ({c.source}.) {c.note}".strip()) for c in claims]
+        return cls(title, text, ("claim", "verdict", "measured", "bound", "what it says, and what was found"), rows)
+
+    def is_words(self, column: int) -> bool:
+        """Whether a column of the table holds sentences, which may wrap."""
+        return any(len(row[column]) > WORDS for row in self.rows)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from network import reference
 from network.layers import Maxpool
-from network.reference_layers import windows, winners
+from network.reference_layers import slope, windows, winners
 from network.rules import Rule
 from network.spec import NetworkSpec
 from network.trace import StepTrace
@@ -73,7 +73,7 @@ class Ties:
         return f"{self.outputs} outputs, {self.units} units, {self.windows} windows"
 
 
-def expected_of(case: Presented, found: StepTrace, rounding: float) -> StepTrace:
+def expected_of(case: Presented, found: StepTrace, rounding: float, exact: StepTrace | None = None) -> StepTrace:
     """The trace that an engine should have made: h and x by equation (1), the rest from its own h and x.
 
     Parameters
@@ -84,9 +84,11 @@ def expected_of(case: Presented, found: StepTrace, rounding: float) -> StepTrace
     rounding : float
         How far h may lie off, as a share of the largest |h| of its layer. Outputs this near to their margin, and units
         this near to saturation, are taken as the engine took them: its threshold may be off by as much.
+    exact : StepTrace, optional
+        The reference's own trace, where it is there already.
     """
-    exact = case.by_reference()
-    if not _whole(case.spec, found):
+    exact = exact or case.by_reference()
+    if not _whole(case, found):
         return exact
     own = StepTrace(h=dict(found.h), x=dict(found.x))
     mu = reference.default_mu(case.spec, case.mu)
@@ -97,24 +99,28 @@ def expected_of(case: Presented, found: StepTrace, rounding: float) -> StepTrace
             if case.rule.loss == "hinge":
                 own.h[i] = _outputs_as_decided(h, delta, case.labels, mu, room)
         else:
-            near = np.abs(case.spec.gain * np.abs(h) - 1) <= case.spec.gain * room
-            own.h[i] = np.where(near, np.where(delta != 0, 0.0, np.sign(h) * 2 / case.spec.gain), h)
+            edge, passing, stopped = 1 / case.spec.gain, 0.0, np.sign(h) * 2 / case.spec.gain
+            if node.synaptic.activation == "relu":
+                edge, passing, stopped = 0.0, 1.0, -1.0
+            near = np.abs(np.abs(h) - edge) <= room
+            own.h[i] = np.where(near, np.where(delta != 0, passing, stopped), h)
     seen = case.by_reference(own)
     return StepTrace(exact.h, exact.x, seen.delta, seen.dW, seen.dR, exact.ties)
 
 
 def ties_between(case: Presented, a: StepTrace, b: StepTrace) -> Ties:
     """The decisions that differ between two traces of one presentation."""
-    if not (_whole(case.spec, a) and _whole(case.spec, b)):
+    if not (_whole(case, a) and _whole(case, b)):
         return Ties(outputs=max(a.ties, b.ties))
     nodes = [reference.forward(case.spec, case.weights, case.images, seen=trace)[1] for trace in (a, b)]
     outputs = units = wins = 0
     for node in case.spec.nodes:
         if node.is_output:
-            sides = [np.sign(trace.delta[node.index]) for trace in (a, b)]
-            outputs = int(np.count_nonzero(sides[0] != sides[1])) if case.rule.loss == "hinge" else 0
+            mu = reference.default_mu(case.spec, case.mu)
+            reported = [_updated(case.labels, trace.delta[node.index], mu) for trace in (a, b)]
+            outputs = int(np.count_nonzero(reported[0] != reported[1])) if case.rule.loss == "hinge" else 0
         elif node.index:
-            passes = [np.abs(case.spec.gain * trace.h[node.index].astype(float)) < 1 for trace in (a, b)]
+            passes = [slope(node.synaptic, trace.h[node.index], case.spec.gain) > 0 for trace in (a, b)]
             units += int(np.count_nonzero(passes[0] != passes[1]))
         elif isinstance(node.layer, Maxpool):
             semantics = case.spec.semantics
@@ -130,16 +136,19 @@ def _outputs_as_decided(h: np.ndarray, delta: np.ndarray, labels: np.ndarray, mu
     """h of the outputs, moved off the margin to the side on which `delta` says that they were taken to be."""
     s = np.where(np.arange(h.shape[1]) == labels[:, None], 1.0, -1.0)
     near = np.abs(h - s * reference.MARGIN) <= room
-    # Halfway to its level: in finite time a silenced output is only nearly 0.
-    updated = np.abs(delta) > np.where(s > 0, 1.0, mu) / 2
-    return np.where(near, s * reference.MARGIN + np.where(updated, -s, s), h)
+    return np.where(near, s * reference.MARGIN + np.where(_updated(labels, delta, mu), -s, s), h)
 
 
-def _whole(spec: NetworkSpec, trace: StepTrace) -> bool:
+def _updated(labels: np.ndarray, delta: np.ndarray, mu: float) -> np.ndarray:
+    """Outputs more than halfway to the level of (6): in finite time a silenced one is only nearly 0."""
+    return np.abs(delta) > np.where(np.arange(delta.shape[1]) == labels[:, None], 1.0, mu) / 2
+
+
+def _whole(case: Presented, trace: StepTrace) -> bool:
     """Whether a trace has h, x and delta of all layers, in their shapes, all of them numbers."""
-    for node in spec.weighted:
+    for node in case.spec.weighted:
         for arrays in (trace.h, trace.x, trace.delta):
             values = arrays.get(node.index)
-            if values is None or values.shape[1:] != node.shape or not np.isfinite(values).all():
+            if values is None or values.shape != (len(case.images), *node.shape) or not np.isfinite(values).all():
                 return False
     return True

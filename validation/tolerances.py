@@ -4,6 +4,7 @@ All are relative to the largest entry of the compared array, because single entr
 """
 
 from dataclasses import dataclass
+from math import exp
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,52 @@ TOLERANCES = {
         "point with a misjudged unit is off by several units. Seen: .03.",
     ),
 }
+
+# Engine against engine, by precision and quantity, where nothing takes time. Ties (`validation.ties`) are set apart.
+_SUMMED = "Sums of up to 8,192 products are added in another order, "
+_PASSED = "Given the h and x of the engine itself, a sum over the layer above in another order, times the gain. "
+AGREEMENT = {
+    ("float64", "h"): Tolerance(1e-12, _SUMMED + "2e-14 a layer; up to twelve layers pass it on. Seen: 2e-14."),
+    ("float64", "x"): Tolerance(1e-12, "As h, which may be fifty times larger than x. Seen: 5e-14."),
+    ("float64", "delta"): Tolerance(1e-12, _PASSED + "Seen: 3e-15."),
+    ("float64", "dW"): Tolerance(
+        1e-12, "A sum over images and places, up to 8,192 of them, in another order. Seen: 1e-14."
+    ),
+    ("float64", "dR"): Tolerance(1e-12, "The same increment as dW."),
+    ("float32", "h"): Tolerance(2e-5, _SUMMED + "5e-6 a layer; up to twelve layers pass it on. Seen: 4e-6."),
+    ("float32", "x"): Tolerance(2e-4, "As h, which may be fifty times larger than x. Seen: 3e-5."),
+    ("float32", "delta"): Tolerance(2e-5, _PASSED + "Seen: 1e-6."),
+    ("float32", "dW"): Tolerance(
+        2e-5, "A sum over images and places, up to 8,192 of them, in another order. Seen: 3e-6."
+    ),
+    ("float32", "dR"): Tolerance(2e-5, "The same increment as dW."),
+}
+# What finite timing adds to these, in units of e^{-T/tau}: every layer settles to within one such unit of what drives
+# it, and passes on what the layers before it lack, times the weights.
+FINITE_TIMING = {
+    "h": Tolerance(20.0, "One unit a layer, of a drive that overshoots where the layers below still rise."),
+    "x": Tolerance(20.0, "As h."),
+    "delta": Tolerance(20.0, "The output is read where it is nearest 0, within one unit; then one more a layer."),
+    "dW": Tolerance(20.0, "The product of two activities, each within its own bound."),
+    "dR": Tolerance(20.0, "The same increment as dW."),
+}
+
+
+def agreement_tolerances(dtype: str, ratio: float | None = None) -> dict[str, Tolerance]:
+    """How far an engine may be from the algorithm, by quantity.
+
+    Parameters
+    ----------
+    dtype : {"float64", "float32"}
+    ratio : float, optional
+        T/tau, how many time constants everything settles for; None for ideal timing.
+    """
+    found = {}
+    for quantity, timed in FINITE_TIMING.items():
+        rounding = AGREEMENT[dtype, quantity]
+        if ratio is None:
+            found[quantity] = rounding
+        else:
+            late = timed.relative * exp(-ratio)
+            found[quantity] = Tolerance(rounding.relative + late, f"{rounding.reason} {timed.reason}")
+    return found

@@ -36,16 +36,18 @@ def wiring_of(node: Node) -> Wiring:
         post, pre = (k.ravel() for k in np.indices(node.weight_shape))
         return Wiring(post, pre, np.arange(post.size))
     channels, height, width = node.source_shapes[0]
-    kh, kw = node.layer.kernel
-    shape = (node.layer.filters, height, width, channels, kh, kw)
-    out, i, j, source, a, b = (k.ravel() for k in np.indices(shape))
-    row, column = i + a - (kh - 1) // 2, j + b - (kw - 1) // 2  # (k-1)//2 pixels of the kernel lie before its own
+    (kh, kw), stride = node.layer.kernel, node.layer.stride
+    _, rows, columns = node.shape
+    out, i, j, source, a, b = (k.ravel() for k in np.indices((*node.shape, channels, kh, kw)))
+    # (k-1)//2 pixels of the kernel lie before its own, where there is padding.
+    before = (0, 0) if node.layer.padding == "valid" else ((kh - 1) // 2, (kw - 1) // 2)
+    row, column = i * stride + a - before[0], j * stride + b - before[1]
     inside = (0 <= row) & (row < height) & (0 <= column) & (column < width)
     if isinstance(node.layer, Local):
         weight = np.arange(out.size)
     else:
         weight = ((out * channels + source) * kh + a) * kw + b
-    post, pre = (out * height + i) * width + j, (source * height + row) * width + column
+    post, pre = (out * rows + i) * columns + j, (source * height + row) * width + column
     return Wiring(post[inside], pre[inside], weight[inside])
 
 
@@ -54,7 +56,7 @@ def windows_of(node: Node, anchor: str) -> np.ndarray:
     pool = node.layer
     assert isinstance(pool, Pool)
     _, height, width = node.source_shapes[0]
-    before = (pool.size - 1) // 2 if anchor == "centre" else 0
+    before = (pool.size - 1) // 2 if (pool.place or anchor) == "centre" else 0
     shape = (*node.shape, pool.size, pool.size)
     c, i, j, a, b = (k.ravel() for k in np.indices(shape))
     row, column = i * pool.stride + a - before, j * pool.stride + b - before

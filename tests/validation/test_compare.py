@@ -4,7 +4,7 @@ import pytest
 from network.errors import BadInput
 from network.trace import StepTrace
 from validation.compare import compare
-from validation.tolerances import TOLERANCES, Tolerance
+from validation.tolerances import AGREEMENT, FINITE_TIMING, TOLERANCES, Tolerance, agreement_tolerances
 
 
 def test_the_worst_difference_is_named():
@@ -33,7 +33,16 @@ def test_shapes_and_emptiness_are_errors():
 
 
 def test_every_tolerance_has_its_reason():
-    assert all(0 < t.relative < 1e-3 and len(t.reason) > 40 for t in TOLERANCES.values())
+    assert all(0 < t.relative < 1 and len(t.reason) > 40 for t in TOLERANCES.values())
+    assert all(0 < t.relative < 1e-3 and len(t.reason) > 10 for t in AGREEMENT.values())
+
+
+def test_finite_timing_adds_what_it_leaves():
+    ideal, timed = agreement_tolerances("float64"), agreement_tolerances("float64", 10.0)
+    assert {q: t.relative for q, t in ideal.items()} == {q: AGREEMENT["float64", q].relative for q in ideal}
+    for quantity, tolerance in timed.items():
+        added = tolerance.relative - ideal[quantity].relative
+        assert added == pytest.approx(FINITE_TIMING[quantity].relative * np.exp(-10))
 
 
 def test_every_difference_has_its_angle_signs_and_exact_share():
@@ -52,9 +61,9 @@ def test_the_first_place_beyond_tolerance_is_the_first_that_a_presentation_makes
         arrays = {name: {i: np.ones((2, 3)) for i in (1, 2)} for name in ("h", "x", "delta", "dW")}
         for name, (layer, index) in wrong.items():
             arrays[name][layer][index] = 7
-        return StepTrace(**arrays)
+        return StepTrace(**arrays)  # pyright: ignore[reportArgumentType]
 
-    tolerances = dict.fromkeys(("h", "x", "delta", "dW"), Tolerance(0.1, ""))
+    tolerances = {quantity: Tolerance(0.1, "") for quantity in ("h", "x", "delta", "dW")}
 
     def first(**wrong):
         found = compare(trace(), trace(**wrong), tolerances).first
