@@ -4,6 +4,7 @@ The keys of `MUTATIONS` say what is wrong, its values, by engine, how it is done
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,11 @@ import pytest
 
 from network import reference
 from network.layers import Conv
-from sim import torch_engine, torch_ops
+from network.weights import Weights
+from sim import event_engine, event_kernels, torch_engine, torch_ops
+from sim.event_engine import EventEngine
+from sim.event_output import OutputCircuit
+from sim.event_pools import Relays
 from sim.torch_engine import TorchEngine
 
 Patch = pytest.MonkeyPatch
@@ -80,34 +85,112 @@ def torch_reports_everything(original: Callable) -> Callable:
     return error
 
 
+def event_wrong_sign(original: Callable) -> Callable:
+    def synapses_of(node):
+        synapses = original(node)
+        right = synapses.backward
+
+        def backward(R, delta, received):
+            right(R, delta, received)
+            np.negative(received, out=received)
+
+        synapses.backward = backward
+        return synapses
+
+    return synapses_of
+
+
+def event_without_masks(original: Callable) -> Callable:
+    def made(self, spec, weights, settings):
+        original(self, spec, Weights(weights.W, weights.R), settings)
+
+    return made
+
+
+def event_transposes_R(original: Callable) -> Callable:
+    def made(self, spec, weights, settings):
+        R = {node.index: weights.R[node.index] for node in spec.weighted if node.index in weights.R}
+        R = {i: np.ascontiguousarray(turned(spec.weighted[i - 1].layer, values)) for i, values in R.items()}
+        original(self, spec, replace(weights, R=R), settings)
+
+    return made
+
+
+def event_at_the_peak(original: Callable) -> Callable:
+    def made(self, classes, mu, settings):
+        original(self, classes, mu, replace(settings, gate_phase=0.5))
+
+    return made
+
+
+def event_without_gain(original: Callable) -> Callable:
+    def put_out(potential, replaced, u, v, K, gain, activity):
+        original(potential, replaced, u, v, K, gain, activity)
+        activity[replaced] /= gain
+
+    return put_out
+
+
+def event_without_latch(original: Callable) -> Callable:
+    def latch(x, u, v):
+        u[:] = v[:] = 0
+
+    return latch
+
+
+def event_shifts_windows(original: Callable) -> Callable:
+    def window(self, pool, node):
+        size, stride, top, left = original(self, pool, node)
+        return size, stride, top, left + 1
+
+    return window
+
+
+def event_decays_R_as_W(original: Callable) -> Callable:
+    def present(self, images, labels, run=None):
+        trace, now = original(self, images, labels, run), self.weights()
+        for i, dR in trace.dR.items():
+            trace.dR[i] = dR + self.settings.rule.feedback_decay * (now.R[i] - now.W[i])
+        return trace
+
+    return present
+
+
 MUTATIONS: dict[str, dict[str, Callable[[Patch], None]]] = {
     "wrong sign": {
         "reference": lambda p: change(p, reference, "feedback_to_source", lambda f: lambda *a: -f(*a)),
         "torch": lambda p: change(p, torch_ops, "feedback_to_source", lambda f: lambda *a: -f(*a)),
+        "event": lambda p: change(p, event_engine, "synapses_of", event_wrong_sign),
     },
     "old R": {
         "reference": lambda p: p.setattr(reference, "effective_order", lambda rule, order: "before_update"),
         "torch": lambda p: p.setattr(torch_engine, "effective_order", lambda rule, order: "before_update"),
+        "event": lambda p: p.setattr(event_engine, "effective_order", lambda rule, order: "before_update"),
     },
     "mu off": {
         "reference": lambda p: p.setattr(reference, "default_mu", lambda spec, mu: 1.0),
         "torch": lambda p: p.setattr(torch_engine, "default_mu", lambda spec, mu: 1.0),
+        "event": lambda p: p.setattr(event_engine, "default_mu", lambda spec, mu: 1.0),
     },
     "missing mask": {
         "reference": lambda p: p.setattr(reference, "_masked", lambda increment, masks, i: increment),
         "torch": lambda p: change(p, TorchEngine, "_increments", torch_without_masks),
+        "event": lambda p: change(p, EventEngine, "__init__", event_without_masks),
     },
     "latch skipped": {
         "reference": lambda p: p.setattr(reference, "slope", lambda layer, h, gain: gain),
         "torch": lambda p: p.setattr(torch_ops, "shut_off", lambda feedback, x: feedback),
+        "event": lambda p: change(p, event_kernels, "latch", event_without_latch),
     },
     "gate at the wrong phase": {
         "reference": lambda p: change(p, reference, "output_error", everything_reported),
         "torch": lambda p: change(p, TorchEngine, "_error", torch_reports_everything),
+        "event": lambda p: change(p, OutputCircuit, "__init__", event_at_the_peak),
     },
     "off-by-one pool": {
         "reference": lambda p: change(p, reference, "windows", lambda f: lambda *a: f(*a[:2], np.roll(a[2], 1, 3))),
         "torch": lambda p: change(p, torch_ops, "_pad_windows", lambda f: lambda *a: f(*a).roll(1, 3)),
+        "event": lambda p: change(p, Relays, "_window", event_shifts_windows),
     },
     "transposed R": {
         "reference": lambda p: change(
@@ -116,13 +199,16 @@ MUTATIONS: dict[str, dict[str, Callable[[Patch], None]]] = {
         "torch": lambda p: change(
             p, torch_ops, "feedback_to_source", lambda f: lambda layer, R, *a: f(layer, turned(layer, R), *a)
         ),
+        "event": lambda p: change(p, EventEngine, "__init__", event_transposes_R),
     },
     "gain missing in the feedback": {
         "reference": lambda p: change(p, reference, "feedback_to_source", lambda f: lambda *a: f(*a) / GAIN),
         "torch": lambda p: change(p, torch_ops, "shut_off", lambda f: lambda *a: f(*a) / GAIN),
+        "event": lambda p: change(p, event_kernels, "put_out", event_without_gain),
     },
     "decay on the wrong weight": {
         "reference": lambda p: change(p, reference, "present", reference_decays_R_as_W),
         "torch": lambda p: change(p, TorchEngine, "_increments", torch_decays_R_as_W),
+        "event": lambda p: change(p, EventEngine, "present", event_decays_R_as_W),
     },
 }
