@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from textwrap import wrap
 from typing import Any
 
+WIDTH = 116  # of the text table
 HEADER = ("claim", "source", "measured", "bound", "verdict", "statement")
 
 
@@ -69,7 +71,6 @@ def table(claims: Sequence[Claim]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(HEADER[:5], widths, strict=True)).rstrip()]
     for claim, head in zip(claims, heads, strict=True):
         lines.append("  ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True)).rstrip())
-        lines.append(f"    {claim.statement}")
-        if claim.note:
-            lines.append(f"    {claim.note}")
+        for words in filter(None, (claim.statement, claim.note)):
+            lines += wrap(words, WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
     return "\n".join(lines)

@@ -97,3 +97,31 @@ def agreement_tolerances(dtype: str, ratio: float | None = None) -> dict[str, To
             late = timed.relative * exp(-ratio)
             found[quantity] = Tolerance(rounding.relative + late, f"{rounding.reason} {timed.reason}")
     return found
+
+# The differential equations of section 5, integrated by scipy in float64 (`validation.theory`).
+THEORY = {
+    "integration": Tolerance(
+        1e-7,
+        "Steps of 1e-11, some thousand of them, bounded in the root mean square over a batch of up to 10,000 values, "
+        "of which one may have a hundred times more. Seen: 2e-8.",
+    ),
+    "single": Tolerance(1e-8, "As integration, with steps of 1e-11 of one system at a time. Seen: 1e-9."),
+    "identity": Tolerance(
+        1e-12, "The same number by another formula, a few dozen operations away: 100 eps. Seen: 6e-15."
+    ),
+    "margin": Tolerance(
+        1e-6,
+        "An increase with epsilon of this size, relative and per unit of epsilon, is more than twice the error of the "
+        "integration (2e-8) over the smallest difference of epsilon (.05).",
+    ),
+    "ordering": Tolerance(
+        1e-4,
+        "A difference of ln e^2 between two epsilon. Errors are compared down to 1e-4 of T, where integrating with "
+        "steps of 1e-10 leaves about 1e-5 of them.",
+    ),
+    "rounding": Tolerance(
+        1e-12,
+        "A difference of log10 e^2 between two epsilon in figure 12. It starts at 0 and grows with the fourth power of "
+        "the iteration; below this it is rounding of sums of 4,000 products.",
+    ),
+}

@@ -16,6 +16,7 @@ COMMANDS = {
     "show": ("sim.cli.show", "print a network's layers, units, weights and synapses"),
     "circuit": ("circuits.command", "simulate the microcircuits of Appendix 1, plot their cycles"),
     "validate": ("validation.command", "check claim by claim that the circuit computes the algorithm, write a report"),
+    "theory": ("validation.theory.command", "check the paper's theorems and figure 12, in and outside hypotheses"),
     "demo": ("validation.demo", "simulate the circuits, train three rules on embedded digits, write a report"),
 }
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
