@@ -292,6 +292,7 @@ def requirements_of(spec: NetworkSpec, order: str, timing: Timing) -> tuple[Requ
             delta, takes = Event("teach"), timing.error
             wait(delta, settle, "output settled")
             wait(gate, delta, "error settled", takes)
+            takes += timing.reading  # what goes down is what the gate has read
         else:
             delta, takes = Event("replace", layer), timing.of("settling", layer)
             wait(Event("latch", layer), settle, "x settled")
@@ -307,5 +308,6 @@ def requirements_of(spec: NetworkSpec, order: str, timing: Timing) -> tuple[Requ
             if order == "before_update":
                 wait(consolidate, replace, "feedback passed", timing.of("settling", a))
             else:
-                wait(replace, consolidate, "weights changed", timing.of("consolidation", layer))
+                passing = timing.of("feedback_delay", layer)  # feedback takes the weights as they are when it leaves
+                wait(replace, consolidate, "weights changed", timing.of("consolidation", layer) + passing)
     return tuple(found)
