@@ -98,6 +98,7 @@ def agreement_tolerances(dtype: str, ratio: float | None = None) -> dict[str, To
             found[quantity] = Tolerance(rounding.relative + late, f"{rounding.reason} {timed.reason}")
     return found
 
+
 # The differential equations of section 5, integrated by scipy in float64 (`validation.theory`).
 THEORY = {
     "integration": Tolerance(

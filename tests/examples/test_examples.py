@@ -21,6 +21,10 @@ PRINTED = {
         "replace(2) at 580 ms: 'gate closed' does not hold, gate(3) has not happened",
         "recorded: {'gate closed': 1, 'x feedforward': 1}",
     ],
+    "theory_of_updated_feedback": [
+        "within Theorem 2: lambda_R 0.08 and 0.04\n  rate increases with epsilon at all times",
+        "lambda_2 decreases at some time",
+    ],
     "where_the_circuit_works": ["equation (6) holds in 59% and"],
 }
 
