@@ -1,6 +1,7 @@
 """One presentation as ``.npz`` files, so that anyone's implementation can be held against any engine.
 
-In:  ``images`` (N, C, H, W), ``labels`` (N,), ``W/<i>``, ``R/<i>``; optionally ``mask_W/<i>``, ``mask_R/<i>``.
+In:  ``images`` (N, C, H, W), ``labels`` (N,), ``W/<i>``, ``R/<i>``; optionally ``mask_W/<i>``, ``mask_R/<i>``, and of
+     layers with batch normalisation ``gamma/<i>``, ``beta/<i>`` (1 and 0 where left out).
 Out: ``h/<i>``, ``x/<i>``, ``delta/<i>``, ``dW/<i>``, ``dR/<i>``, ``ties``, ``meta`` (JSON).
 
 i = 1, 2, ... counts only the layers with weights, from the input. Nothing is ever unpickled.
@@ -25,7 +26,7 @@ from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
 
-_GROUPS = ("W", "R", "mask_W", "mask_R")
+_GROUPS = ("W", "R", "mask_W", "mask_R", "gamma", "beta", "mean", "deviation")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def read_step(
             raise BadInput(f"W/{top} has {last.shape[0]} rows, one a class, but {classes} classes were asked for")
         shape = (images.shape[1], images.shape[2], images.shape[3])
         spec = NetworkSpec.parse(net, shape, int(last.shape[0]), gain, semantics)
-        weights = Weights(**groups)
+        weights = Weights.of({f"{group}/{i}": value for group, values in groups.items() for i, value in values.items()})
+        weights.fill(spec)
         weights.check(spec, symmetric=symmetric)
         if labels.size and not (0 <= labels.min() and labels.max() < spec.classes):
             worst = int(np.argmax((labels < 0) | (labels >= spec.classes)))
@@ -142,8 +144,8 @@ def read_trace(path: str | Path) -> StepTrace:
     arrays = read_arrays(path)
     trace = StepTrace()
     with _naming(path):
-        for group, values in trace.arrays().items():
-            values.update(_group(arrays, group))
+        for group in ("h", "x", "delta", "dW", "dR", "dgamma", "dbeta"):
+            getattr(trace, group).update(_group(arrays, group))
         if not any(trace.arrays().values()):
             raise BadInput("holds no h/<i>, x/<i>, delta/<i>, dW/<i> or dR/<i>")
         trace.ties = int(arrays.get("ties", np.asarray(0)))

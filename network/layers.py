@@ -46,15 +46,19 @@ class Weighted(Layer):
     ----------
     activation : {"clip", "relu"}
         sigma of its units: clip(g h, -1, 1), or max(g h, 0), a rectified linear unit, written ``ReLU``.
+    norm : {"", "plain", "affine"}
+        Batch normalisation of h before sigma, written ``BN``; ``BN-affine`` has a slope and an offset that learn.
     """
 
     weighted: ClassVar[bool] = True
     activation: str = field(default="clip", kw_only=True)
+    norm: str = field(default="", kw_only=True)
 
     @property
     def words(self) -> str:
         """What the notation says of its units, after the numbers."""
-        return " ReLU" if self.activation == "relu" else ""
+        norm = {"": "", "plain": " BN", "affine": " BN-affine"}[self.norm]
+        return norm + (" ReLU" if self.activation == "relu" else "")
 
     def weight_shape(self, source: Shape, shape: Shape) -> Shape:
         """The layout of W and R."""

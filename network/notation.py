@@ -30,7 +30,7 @@ _FILTERS = r"(?P<f>\d+)\s+(?P<kh>\d+)\s*[x×]\s*(?P<kw>\d+)(?:\s*/\s*(?P<stride>
 _WINDOW = r"(?P<size>\d+)\s*(?:/\s*(?P<stride>\d+))?"
 _UNITS = r"(?P<units>\d+)|(?P<per_class>\d+)\s*C(?:\s*>=\s*(?P<least>\d+))?"
 
-_OF_UNITS = {"ReLU": {"activation": "relu"}}
+_OF_UNITS = {"BN": {"norm": "plain"}, "BN-affine": {"norm": "affine"}, "ReLU": {"activation": "relu"}}
 _OF_FILTERS = {"valid": {"padding": "valid"}, **_OF_UNITS}
 _OF_WINDOWS = {"corner": {"place": "corner"}, "valid": {"place": "valid"}}
 

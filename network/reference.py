@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from network.layers import Avgpool, Drop, Maxpool, Sum
+from network.normalisation import batch_statistics, by_feature, feedback_of_normalised, normalise, sum_by_feature
 from network.reference_layers import (
     activity,
     feedback_to_source,
@@ -21,7 +22,7 @@ from network.reference_layers import (
     winners,
 )
 from network.rules import Rule, effective_order
-from network.spec import INPUT, NetworkSpec
+from network.spec import INPUT, NetworkSpec, Node
 from network.trace import StepTrace, count_ties
 from network.weights import Weights
 
@@ -101,7 +102,15 @@ def present(
                 if node.is_output:
                     delta = feedback
                 else:  # (2), with (3): a saturated unit is shut off
-                    delta = slope(layer, h[i], spec.gain) * feedback
+                    delta = slope(layer, drive_of_units(node, weights, h[i]), spec.gain) * feedback
+                if layer.norm:
+                    mean, deviation = batch_statistics(h[i])
+                    z = normalise(h[i], mean, deviation)
+                    if node.is_affine:
+                        trace.dgamma[i] = eta / len(images) * sum_by_feature(delta * z)
+                        trace.dbeta[i] = eta / len(images) * sum_by_feature(delta)
+                        delta = by_feature(weights.gamma[i], z) * delta
+                    delta = feedback_of_normalised(delta, z, deviation)
                 # The Hebbian gate: delta has replaced x in this layer, the layer below is still in its feedforward
                 # state. Both pathways between the two see the same pair of activities (section 3.1).
                 increment = eta / len(images) * hebbian(layer, delta, x[source])
@@ -124,8 +133,12 @@ def forward(
     images: np.ndarray,
     kept: Mapping[str, np.ndarray] | None = None,
     seen: StepTrace | None = None,
+    *,
+    classify: bool = False,
 ) -> tuple[dict[int, np.ndarray], dict[str, np.ndarray]]:
     """The feedforward phase, equation (1); with `seen`, only what pools, drops and SUMs make of its x.
+
+    To `classify`, normalised layers take the statistics that `weights` keep instead of those of this batch.
 
     Returns
     -------
@@ -151,8 +164,19 @@ def forward(
                 h[node.index], x[node.name] = seen.h[node.index], seen.x[node.index]
             case _:
                 h[node.index] = input_of_units(node.synaptic, weights.W[node.index], below)
-                x[node.name] = h[node.index] if node.is_output else activity(node.synaptic, h[node.index], spec.gain)
+                drive = drive_of_units(node, weights, h[node.index], classify=classify)
+                x[node.name] = drive if node.is_output else activity(node.synaptic, drive, spec.gain)
     return h, x
+
+
+def drive_of_units(node: Node, weights: Weights, h: np.ndarray, *, classify: bool = False) -> np.ndarray:
+    """What sigma is taken of: h itself, or h normalised, times the slope and plus the offset that were learned."""
+    if not node.synaptic.norm:
+        return h
+    i = node.index
+    mean, deviation = (weights.mean[i], weights.deviation[i]) if classify else batch_statistics(h)
+    z = normalise(h, mean, deviation)
+    return by_feature(weights.gamma[i], z) * z + by_feature(weights.beta[i], z) if node.is_affine else z
 
 
 def output_error(outputs: np.ndarray, labels: np.ndarray, loss: str, mu: float, strict_margin: bool) -> np.ndarray:

@@ -61,6 +61,11 @@ class Node:
     def is_output(self) -> bool:
         return isinstance(self.layer, Output)
 
+    @property
+    def is_affine(self) -> bool:
+        """Whether its batch normalisation has a slope and an offset that learn."""
+        return self.synaptic.norm == "affine"
+
 
 @dataclass(frozen=True)
 class NetworkSpec:
@@ -169,6 +174,16 @@ class NetworkSpec:
     def untied(self) -> "NetworkSpec":
         """The same network with every convolution replaced by locally connected units (section 4.1)."""
         layers = tuple(Local(**vars(layer)) if isinstance(layer, Conv) else layer for layer in self.layers)
+        return replace(self, layers=layers)
+
+    def normalised(self, norm: str = "plain") -> "NetworkSpec":
+        """The same network with batch normalisation in every weighted layer but the output: ``"plain"``, without
+        parameters, or ``"affine"``; none with an empty word.
+        """
+        layers = tuple(
+            replace(layer, norm=norm) if isinstance(layer, Weighted) and not isinstance(layer, Output) else layer
+            for layer in self.layers
+        )
         return replace(self, layers=layers)
 
 

@@ -25,6 +25,8 @@ class StepTrace:
     dW, dR : dict of int to numpy.ndarray
         What is added to W and R, in their layouts: the mean over the batch. `dR` has the layers that have an R, and
         none where the rule makes R anew from W.
+    dgamma, dbeta : dict of int to numpy.ndarray
+        What is added to slope and offset where a layer's batch normalisation learns; one a feature map or full unit.
     ties : int
         Outputs so near the margin that a comparison made in the circuit's range could go either way.
     meta : dict
@@ -36,12 +38,19 @@ class StepTrace:
     delta: Arrays = field(default_factory=dict)
     dW: Arrays = field(default_factory=dict)
     dR: Arrays = field(default_factory=dict)
+    dgamma: Arrays = field(default_factory=dict)
+    dbeta: Arrays = field(default_factory=dict)
     ties: int = 0
     meta: dict[str, Any] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, Arrays]:
         """The arrays by quantity, in the order in which a presentation makes them."""
-        return {"h": self.h, "x": self.x, "delta": self.delta, "dW": self.dW, "dR": self.dR}
+        normalised = {"dgamma": self.dgamma, "dbeta": self.dbeta} if self.dgamma else {}
+        return {"h": self.h, "x": self.x, "delta": self.delta, "dW": self.dW, "dR": self.dR, **normalised}
+
+    def increments(self) -> dict[str, Arrays]:
+        """What is added, by what it is added to: the fields of `network.weights.Weights`."""
+        return {"W": self.dW, "R": self.dR, "gamma": self.dgamma, "beta": self.dbeta}
 
 
 def count_ties(outputs: np.ndarray, labels: np.ndarray, margin: float, dtype: str) -> int:

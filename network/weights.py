@@ -9,7 +9,7 @@ import numpy as np
 
 from network.errors import BadInput
 from network.feedback import draw_feedback, glorot_uniform, sign_factors, with_signs_of
-from network.layers import shape_text
+from network.layers import Shape, shape_text
 from network.randomness import stream
 from network.rules import Rule, Signs
 from network.spec import NetworkSpec, Node
@@ -30,12 +30,23 @@ class Weights:
         R[1] feeds nothing back, the input takes no feedback; it is kept, where present, for the alignment figures.
     mask_W, mask_R : dict of int to numpy.ndarray of bool
         The connections that exist, for layers where not all do. A weight without a connection is 0 and stays 0.
+    gamma, beta : dict of int to numpy.ndarray
+        Of layers whose batch normalisation learns: slope and offset, one a feature map or full unit.
+    mean, deviation : dict of int to numpy.ndarray
+        Of normalised layers: what stands for the statistics of a batch when images are classified; as gamma.
+    tau : dict of str to numpy.ndarray
+        What momentum remembers of earlier updates, by array, ``"W/1"``: tau of `sim.updates.Update`.
     """
 
     W: Arrays
     R: Arrays = field(default_factory=dict)
     mask_W: Arrays = field(default_factory=dict)
     mask_R: Arrays = field(default_factory=dict)
+    gamma: Arrays = field(default_factory=dict)
+    beta: Arrays = field(default_factory=dict)
+    mean: Arrays = field(default_factory=dict)
+    deviation: Arrays = field(default_factory=dict)
+    tau: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def draw(
@@ -86,7 +97,30 @@ class Weights:
                     values[i] *= masks[i]
         if rule and rule.signs:
             weights.follow_signs(spec, rule.signs, seed, update=0)
+        weights.fill(spec, dtype)
         return weights
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> "Weights":
+        """Weights from arrays by name, as `arrays` gives them; ValueError or KeyError for any other name."""
+        weights = cls({})
+        for name, value in arrays.items():
+            group, _, key = name.partition("/")
+            getattr(weights, group)[key if group == "tau" else int(key)] = value
+        return weights
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays by name: ``W/1``, ``mask_R/2``, ``tau/W/1``."""
+        return {f"{group}/{key}": value for group, values in vars(self).items() for key, value in values.items()}
+
+    def fill(self, spec: NetworkSpec, dtype: str = "float64") -> None:
+        """Give normalised layers what they lack: slope 1, offset 0, and statistics that change nothing."""
+        for node in spec.weighted:
+            layer, i = node.synaptic, node.index
+            starts = [(self.mean, 0.0), (self.deviation, 1.0)] if layer.norm else []
+            starts += [(self.gamma, 1.0), (self.beta, 0.0)] if layer.norm == "affine" else []
+            for group, value in starts:
+                group.setdefault(i, np.full(node.shape[0], value, dtype))
 
     def follow_signs(self, spec: NetworkSpec, signs: Signs, seed: int, update: int) -> None:
         """Make R anew from the signs of W, as it is after so many updates; 0 where W or R has no connection."""
@@ -111,12 +145,23 @@ class Weights:
                 if node.index not in values:
                     raise BadInput(f"{letter}/{node.index} is missing: the weights of {node.name} '{node.layer}'")
         places = {node.index: node for node in spec.weighted}
-        groups = {"W": self.W, "R": self.R, "mask_W": self.mask_W, "mask_R": self.mask_R}
-        for letter, values in groups.items():
-            for index, value in values.items():
+        for group, values in vars(self).items():
+            for key, value in values.items():
+                name = f"{group}/{key}"
+                letter, index = (key.split("/")[0], int(key.split("/")[1])) if group == "tau" else (group, key)
                 if index not in places:
-                    raise BadInput(f"{letter}/{index}: the network has {len(places)} layers with weights")
-                _check_array(f"{letter}/{index}", value, places[index])
+                    raise BadInput(f"{name}: the network has {len(places)} layers with weights")
+                node = places[index]
+                of_features = letter in ("gamma", "beta", "mean", "deviation")
+                if of_features and not (node.synaptic.norm if letter in ("mean", "deviation") else node.is_affine):
+                    raise BadInput(f"{name}: {node.name} '{node.layer}' has no such numbers")
+                _check_array(name, value, node, node.shape[:1] if of_features else node.weight_shape)
+        for node in spec.weighted:
+            needed = ("mean", "deviation") if node.synaptic.norm else ()
+            needed += ("gamma", "beta") if node.is_affine else ()
+            for letter in needed:
+                if node.index not in getattr(self, letter):
+                    raise BadInput(f"{letter}/{node.index} is missing: the normalisation of {node.name} '{node.layer}'")
         for letter, values, masks in (("W", self.W, self.mask_W), ("R", self.R, self.mask_R)):
             for index, mask in masks.items():
                 if index in values and np.any(values[index][~mask.astype(bool)]):
@@ -124,11 +169,14 @@ class Weights:
 
     def astype(self, dtype: str) -> "Weights":
         """The same weights, rounded to `dtype`."""
-        return Weights(_cast(self.W, dtype), _cast(self.R, dtype), dict(self.mask_W), dict(self.mask_R))
+        cast = {
+            name: value if name.startswith("mask_") else value.astype(dtype) for name, value in self.arrays().items()
+        }
+        return Weights.of(cast)
 
     def copy(self) -> "Weights":
         """Weights that share no memory with these."""
-        return Weights(*({i: a.copy() for i, a in group.items()} for group in vars(self).values()))
+        return Weights.of({name: value.copy() for name, value in self.arrays().items()})
 
 
 def _check_memory(spec: NetworkSpec) -> None:
@@ -143,15 +191,11 @@ def _check_memory(spec: NetworkSpec) -> None:
         )
 
 
-def _cast(values: Mapping[int, np.ndarray], dtype: str) -> Arrays:
-    return {index: value.astype(dtype) for index, value in values.items()}
-
-
-def _check_array(name: str, value: np.ndarray, node: Node) -> None:
-    if value.shape != node.weight_shape:
+def _check_array(name: str, value: np.ndarray, node: Node, shape: Shape) -> None:
+    if value.shape != shape:
         raise BadInput(
             f"{name} has shape {shape_text(value.shape) or 'of a single number'}; "
-            f"{node.name} '{node.layer}' needs {shape_text(node.weight_shape)}"
+            f"{node.name} '{node.layer}' needs {shape_text(shape)}"
         )
     if value.dtype.kind not in "fb":
         raise BadInput(f"{name} has dtype {value.dtype}; expected floating point numbers")

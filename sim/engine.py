@@ -20,15 +20,15 @@ from network.trace import StepTrace
 from network.weights import Weights
 from sim.circuit_limits import check_circuit
 from sim.schedule import Timing
+from sim.updates import PLAIN, Update, check_update
 
 # engine: (module, class, package it needs, how to install that)
 ENGINES = {
     "reference": ("sim.reference_engine", "ReferenceEngine", "numpy", ""),
     "torch": ("sim.torch_engine", "TorchEngine", "torch", 'pip install "hebb[torch]"'),
     "event": ("sim.event_engine", "EventEngine", "numba", 'pip install "hebb[circuits]"'),
-    "brian": ("sim.brian_engine", "BrianEngine", "brian2", 'pip install "hebb[circuits]"'),
 }
-CIRCUITS = ("event", "brian")  # the engines that read the circuit's settings: epsilon, M, K, gate_phase, unchecked
+CIRCUITS = ("event",)  # the engines that read the circuit's settings: epsilon, M, K, gate_phase, unchecked
 DTYPES = ("float32", "float64")
 
 
@@ -50,6 +50,8 @@ class Settings:
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or ``"auto"``: a GPU where there is one.
     seed : int
         Of the dropout masks, and of feedback that is drawn anew.
+    update : Update
+        How increments become changes of the weights: momentum, weight decay, Batch Manhattan, clamped layers.
     epsilon : float
         Circuits only, as all below: how far sigma_delta rises above its plateau for a sufficiently correct output.
     M, K : float or "auto"
@@ -77,6 +79,7 @@ class Settings:
     dtype: str = "float32"
     device: str = "auto"
     seed: int = 0
+    update: Update = PLAIN
     epsilon: float = 0.2
     M: float | str = "auto"
     K: float | str = "auto"
@@ -88,7 +91,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
-        effective_order(self.rule, self.order)
+        check_update(self.update, self.rule, effective_order(self.rule, self.order))
         if not 0 < self.eta < float("inf"):
             raise BadInput(f"eta {self.eta:g}: expected a positive time step; the paper's is 0.1")
         if self.mu is not None and not 0 <= self.mu < float("inf"):
@@ -139,6 +142,14 @@ class Engine(Protocol):
         """
         ...
 
+    def take_statistics(self, images: Any, *, first: bool) -> None:
+        """Take the statistics of a staged batch into those by which normalised layers classify.
+
+        The `first` batch replaces what is there, each further one counts alpha (`network.normalisation.AVERAGING`).
+        Circuits have no normalised layers, and nothing to take.
+        """
+        ...
+
     def weights(self) -> Weights:
         """The weights as they are now, as NumPy arrays that share no memory with the engine."""
         ...
@@ -164,7 +175,7 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
         raise unknown("engine", name, ENGINES)
     weights.check(spec, symmetric=settings.rule.symmetric)
     if name in CIRCUITS:
-        check_circuit(name, spec, settings.rule)
+        check_circuit(name, spec, settings.rule, settings.update)
     module, engine, package, install = ENGINES[name]
     try:
         return getattr(importlib.import_module(module), engine)(spec, weights, settings)
@@ -207,6 +218,7 @@ def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[
         **({"flip_probability": signs.flip_probability, "feedback_scale": signs.scale} if signs else {}),
         "order": effective_order(settings.rule, settings.order),
         "eta": settings.eta,
+        **({} if settings.update.is_plain else {"update": asdict(settings.update)}),
         "mu": 1 / (spec.classes - 1) if settings.mu is None else settings.mu,
         "gain": spec.gain,
         "semantics": spec.semantics.name,

@@ -4,10 +4,12 @@ import numpy as np
 
 from network import reference
 from network.errors import BadInput
+from network.normalisation import AVERAGING, batch_statistics
 from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
 from sim.engine import Settings, describe, dropout_masks, saturated_shares
+from sim.updates import Updater
 
 
 class ReferenceEngine:
@@ -24,6 +26,7 @@ class ReferenceEngine:
         self._weights = weights.astype("float64").copy()
         if settings.rule.symmetric:
             self._weights.R, self._weights.mask_R = {}, {}
+        self._updater = Updater(settings.update, settings.eta, tau=self._weights.tau)
 
     def stage(self, array: np.ndarray) -> np.ndarray:
         return array
@@ -37,21 +40,36 @@ class ReferenceEngine:
         pixels = _pixels(images)
         kept = dropout_masks(self.spec, self.settings.seed, step, len(images))
         trace = self._present(pixels, labels, kept)
-        for i, dW in trace.dW.items():
-            self._weights.W[i] += dW
-        for i, dR in trace.dR.items():
-            self._weights.R[i] += dR
+        for letter, increments in trace.increments().items():
+            if letter == "R" and self.settings.rule.feedback_rate == 0:
+                continue  # fixed: nothing decays either
+            for i, increment in increments.items():
+                if not self.settings.update.changes(self.spec.weighted[i - 1].is_output):
+                    continue
+                weight = getattr(self._weights, letter)[i]
+                weight += self._updater.change(f"{letter}/{i}", increment, weight, step, len(images))
         if self.settings.rule.signs:
             self._weights.follow_signs(self.spec, self.settings.rule.signs, self.settings.seed, step + 1)
         return int(np.count_nonzero(trace.h[len(trace.h)].argmax(1) != labels))
 
     def outputs(self, images: np.ndarray) -> np.ndarray:
-        h, _ = reference.forward(self.spec, self._weights, _pixels(images))
+        h, _ = reference.forward(self.spec, self._weights, _pixels(images), classify=True)
         return h[len(h)]
 
     def saturation(self, images: np.ndarray) -> dict[str, float]:
         h, _ = reference.forward(self.spec, self._weights, _pixels(images))
-        return saturated_shares(self.spec, h)
+        drives = {
+            node.index: reference.drive_of_units(node, self._weights, h[node.index]) for node in self.spec.weighted
+        }
+        return saturated_shares(self.spec, drives)
+
+    def take_statistics(self, images: np.ndarray, *, first: bool) -> None:
+        h, _ = reference.forward(self.spec, self._weights, _pixels(images))
+        for node in self.spec.weighted:
+            if node.synaptic.norm:
+                kept = self._weights.mean[node.index], self._weights.deviation[node.index]
+                for average, new in zip(kept, batch_statistics(h[node.index]), strict=True):
+                    average += (1.0 if first else AVERAGING) * (new - average)
 
     def weights(self) -> Weights:
         return self._weights.copy()

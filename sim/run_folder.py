@@ -30,7 +30,6 @@ from sim.config import TrainConfig, config_text, make_config, read_config
 
 CONFIG, METRICS, WEIGHTS, ENVIRONMENT = "config.toml", "metrics.jsonl", "weights.safetensors", "environment.txt"
 FIGURES = ("errors.svg", "alignment.svg")
-_GROUPS = ("W", "R", "mask_W", "mask_R")
 
 
 @dataclass
@@ -124,9 +123,8 @@ class RunFolder:
 
 
 def weights_bytes(weights: Weights, epoch: int) -> bytes:
-    """Weights in safetensors form: ``W/<i>``, ``R/<i>``, ``mask_W/<i>``, ``mask_R/<i>``; epoch, sum."""
-    arrays = {f"{group}/{i}": value for group in _GROUPS for i, value in getattr(weights, group).items()}
-    arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+    """Weights in safetensors form: ``W/<i>``, ``R/<i>``, ``mask_W/<i>`` and whatever else they hold; epoch, sum."""
+    arrays = {name: np.ascontiguousarray(value) for name, value in weights.arrays().items()}
     return save(arrays, {"epoch": str(epoch), "sha256": _sum(arrays)})
 
 
@@ -141,7 +139,6 @@ def _sum(arrays: dict[str, np.ndarray]) -> str:
 
 def read_weights(path: Path) -> tuple[Weights, int]:
     """Weights and epoch from a safetensors file; `BadInput` where it is damaged."""
-    groups: dict[str, dict[int, np.ndarray]] = {group: {} for group in _GROUPS}
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
@@ -149,12 +146,10 @@ def read_weights(path: Path) -> tuple[Weights, int]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}
         if "sha256" in header and header["sha256"] != _sum(arrays):
             raise ValueError("its numbers are not those that were written")
-        for name, value in arrays.items():
-            group, _, index = name.partition("/")
-            groups[group][int(index)] = value
+        weights = Weights.of(arrays)
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise BadInput(f"{path}: damaged, or not the weights of a run ({error})") from None
-    return Weights(**groups), epoch
+    return weights, epoch
 
 
 def discard(path: Path) -> None:

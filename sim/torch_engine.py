@@ -1,6 +1,7 @@
 """The algorithm at scale: layer by layer as equations (1), (2) and (6) read, on CPU or GPU, without autograd."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,26 +18,35 @@ from network.weights import Weights
 from sim import torch_ops, torch_units
 from sim.engine import Settings, describe, dropout_masks
 from sim.torch_feedback import FromSigns
+from sim.torch_norm import Normalisation, Normalised
+from sim.updates import Updater
 
 EVALUATION_BATCH = 1000  # images at a time where nothing is learned: bounds memory, changes no result
 
 
 class Gate(NamedTuple):
-    """The Hebbian window of one layer: what it saw, and what it does to the weights (dR None where there is no R)."""
+    """The Hebbian window of one layer: what it saw, and what it does to the weights.
+
+    dR is None where no increment changes R; `affine` has those of gamma and beta where normalisation learns.
+    """
 
     i: int
     delta: Tensor
     dW: Tensor
     dR: Tensor | None
+    affine: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Activity(NamedTuple):
-    """The feedforward phase: h by weighted layer, x by node, winners of the max-pooling and kept units by node."""
+    """The feedforward phase: h by weighted layer, x by node, winners of the max-pooling and kept units by node; what
+    was normalised, by weighted layer.
+    """
 
     h: dict[int, Tensor]
     x: dict[str, Tensor]
     winner: dict[str, Tensor]
     kept: dict[str, Tensor]
+    normalised: dict[int, Normalised]
 
 
 class TorchEngine:
@@ -57,6 +67,9 @@ class TorchEngine:
             {i: self._own(mask) for i, mask in masks.items()} for masks in (weights.mask_W, weights.mask_R)
         )
         self._from_signs = FromSigns(spec, weights, settings, self._own) if settings.rule.signs else None
+        self._normalisation = Normalisation(weights, self._own)
+        tau = {name: self._own(value) for name, value in weights.tau.items()}
+        self._updater = Updater(settings.update, settings.eta, torch.sign, tau)
 
     def _own(self, array: np.ndarray) -> Tensor:
         return torch.tensor(np.ascontiguousarray(array), dtype=self.dtype, device=self.device)
@@ -73,6 +86,8 @@ class TorchEngine:
             trace.delta[gate.i], trace.dW[gate.i] = _numpy(gate.delta), _numpy(gate.dW)
             if gate.dR is not None:
                 trace.dR[gate.i] = _numpy(gate.dR)
+            if gate.affine:
+                trace.dgamma[gate.i], trace.dbeta[gate.i] = _numpy(gate.affine["gamma"]), _numpy(gate.affine["beta"])
         for node in self.spec.weighted:
             trace.h[node.index], trace.x[node.index] = _numpy(activity.h[node.index]), _numpy(activity.x[node.name])
         if self.settings.rule.loss == "hinge":
@@ -84,48 +99,70 @@ class TorchEngine:
     def learn(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
         activity = self._forward(self._pixels(images), step)
         for gate in self._feedback(activity, labels):  # the feedback has passed a layer when its gate is handed out
-            self._W[gate.i] += gate.dW
-            if gate.dR is not None and self.settings.rule.feedback_rate > 0:
-                self._R[gate.i] += gate.dR
+            self._change(gate, step, len(images))
             if self._from_signs:
                 self._R[gate.i] = self._from_signs.feedback(gate.i, self._W[gate.i], step + 1)
         outputs = activity.h[len(activity.h)]
         return (outputs.argmax(1) != labels).sum()
+
+    def _change(self, gate: Gate, step: int, count: int) -> None:
+        """Let the increments of one gate become changes of its weights."""
+        if not self.settings.update.changes(self.spec.weighted[gate.i - 1].is_output):
+            return
+        changed = [("W", self._W, gate.dW)]
+        if gate.dR is not None and self.settings.rule.feedback_rate > 0:
+            changed.append(("R", self._R, gate.dR))
+        groups = {"gamma": self._normalisation.gamma, "beta": self._normalisation.beta}
+        changed += [(letter, groups[letter], increment) for letter, increment in gate.affine.items()]
+        for letter, group, increment in changed:
+            group[gate.i] += self._updater.change(f"{letter}/{gate.i}", increment, group[gate.i], step, count)
 
     @torch.no_grad()
     def outputs(self, images: Tensor) -> Tensor:
         return torch.cat([self._outputs(part) for part in images.split(EVALUATION_BATCH)])
 
     def _outputs(self, images: Tensor) -> Tensor:
-        return self._forward(self._pixels(images)).h[len(self._W)]
+        return self._forward(self._pixels(images), classify=True).h[len(self._W)]
 
     @torch.no_grad()
     def saturation(self, images: Tensor) -> dict[str, float]:
-        h = self._forward(self._pixels(images)).h
+        activity = self._forward(self._pixels(images))
         shares = {}
         for node in self.spec.weighted:
-            drive = self.spec.gain * h[node.index]
-            finite = bool(torch.isfinite(drive).all())
-            silent = torch_units.shut_off(node, h[node.index], self.spec.gain)
+            finite = bool(torch.isfinite(self.spec.gain * activity.h[node.index]).all())
+            silent = torch_units.shut_off(node, activity.x[node.name])
             shares[node.name] = float(silent.double().mean()) if finite else float("nan")
         return shares
 
+    @torch.no_grad()
+    def take_statistics(self, images: Tensor, *, first: bool) -> None:
+        activity = self._forward(self._pixels(images))
+        for i in activity.normalised:
+            self._normalisation.take_statistics(i, activity.h[i], first=first)
+
     def weights(self) -> Weights:
-        W, R = ({i: _numpy(w).copy() for i, w in group.items()} for group in (self._W, self._R))
+        norm = self._normalisation
+        W, R, gamma, beta, mean, deviation = (
+            {i: _numpy(w).copy() for i, w in group.items()}
+            for group in (self._W, self._R, norm.gamma, norm.beta, norm.mean, norm.deviation)
+        )
         mask_W, mask_R = (
             {i: _numpy(mask).astype(bool) for i, mask in masks.items()} for masks in (self._mask_W, self._mask_R)
         )
-        return Weights(W, R, mask_W, mask_R)
+        tau = {name: _numpy(value).copy() for name, value in self._updater.tau.items()}
+        return Weights(W, R, mask_W, mask_R, gamma, beta, mean, deviation, tau)
 
     def _pixels(self, images: Tensor) -> Tensor:
         pixels = images.to(self.dtype, memory_format=torch.channels_last)  # the faster layout of convolutions
         return pixels / 255 if images.dtype == torch.uint8 else pixels
 
-    def _forward(self, images: Tensor, step: int | None = None) -> Activity:
-        """Equation (1) from the input up; with a `step`, the Drop layers drop."""
+    def _forward(self, images: Tensor, step: int | None = None, *, classify: bool = False) -> Activity:
+        """Equation (1) from the input up; with a `step`, the Drop layers drop. To `classify`, normalised layers take
+        the statistics they keep.
+        """
         masks = {} if step is None else dropout_masks(self.spec, self.settings.seed, step, len(images))
-        activity = Activity({}, {INPUT: images}, {}, {})
-        h, x, winner, kept = activity
+        activity = Activity({}, {INPUT: images}, {}, {}, {})
+        h, x, winner, kept, normalised = activity
         for node in self.spec.nodes:
             below = x[node.sources[0]]
             match node.layer:
@@ -141,7 +178,12 @@ class TorchEngine:
                     x[node.name] = torch_ops.average_pool(pool, self.spec.semantics.pool_anchor, below)
                 case _:
                     h[node.index] = torch_ops.input_of_units(node.synaptic, self._W[node.index], below)
-                    x[node.name] = torch_units.activity(node, h[node.index], self.spec.gain)
+                    drive = h[node.index]
+                    if node.synaptic.norm and classify:
+                        drive = self._normalisation.drive_by_statistics(node, drive)
+                    elif node.synaptic.norm:
+                        drive, normalised[node.index] = self._normalisation.drive(node, drive)
+                    x[node.name] = torch_units.activity(node, drive, self.spec.gain)
         return activity
 
     def _error(self, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -161,7 +203,7 @@ class TorchEngine:
         Whoever iterates may then change that layer's weights: nothing below reads them any more.
         """
         spec, anchor, ties = self.spec, self.spec.semantics.pool_anchor, self.spec.semantics.pool_ties
-        h, x, winner, kept = activity
+        h, x, winner, kept, normalised = activity
         top = spec.nodes[-1]
         received: dict[str, Tensor] = {top.name: self._error(h[top.index], labels)}
 
@@ -187,13 +229,17 @@ class TorchEngine:
                     send(source, torch_ops.average_pool_feedback(pool, anchor, feedback, x[source]))
                 case _:
                     delta = torch_units.through_units(node, feedback, x[node.name], spec.gain)
+                    affine: dict[str, Tensor] = {}
+                    if node.index in normalised:
+                        delta, sums = self._normalisation.feedback(node, delta, normalised[node.index])
+                        affine = {letter: self.settings.eta / len(delta) * total for letter, total in sums.items()}
                     dW, dR = self._increments(node.index, delta, x[source])
                     if source in spec.learns_below:
                         R = self._W[node.index] if self.settings.rule.symmetric else self._R[node.index]
                         if self._after_update and dR is not None:
                             R = R + dR
                         send(source, torch_ops.feedback_to_source(node.synaptic, R, delta, node.source_shapes[0]))
-                    yield Gate(node.index, delta, dW, dR)
+                    yield Gate(node.index, delta, dW, dR, affine)
 
     def _increments(self, i: int, delta: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the Hebbian gate of layer `i` adds to W and to R: the same increment, where R learns."""

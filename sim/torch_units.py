@@ -27,11 +27,11 @@ def through_units(node: Node, feedback: Tensor, x: Tensor, gain: float) -> Tenso
     return _times(gain, torch_ops.shut_off(feedback, x))
 
 
-def shut_off(node: Node, h: Tensor, gain: float) -> Tensor:
-    """Which units let no feedback pass: the saturated, or the rectified without input."""
+def shut_off(node: Node, x: Tensor) -> Tensor:
+    """Which units of activity x let no feedback pass: the saturated, or the rectified without input."""
     if node.is_output:
-        return torch.zeros_like(h, dtype=torch.bool)
-    return h <= 0 if node.synaptic.activation == "relu" else _times(gain, h).abs() >= 1
+        return torch.zeros_like(x, dtype=torch.bool)
+    return x <= 0 if node.synaptic.activation == "relu" else x.abs() >= 1
 
 
 def _times(gain: float, value: Tensor) -> Tensor:

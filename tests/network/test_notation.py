@@ -30,6 +30,8 @@ def test_the_papers_own_lines_parse():
         ("Dropout 0.5", Drop(0.5)),
         ("fully connected 7", Full(7)),
         ("Conv 48 9x9/2 valid ReLU", Conv(48, (9, 9), stride=2, padding="valid", activation="relu")),
+        ("Full 9 bn-affine relu", Full(9, norm="affine", activation="relu")),
+        ("Conv 4 3x3 ReLU BN", Conv(4, (3, 3), norm="plain", activation="relu")),
         ("local 8 3x3 / 2 relu", Local(8, (3, 3), stride=2, activation="relu")),
         ("full 2c relu", Full(0, per_class=2, activation="relu")),
         ("Full 3C >= 256", Full(256, per_class=3)),
@@ -56,10 +58,11 @@ def test_spelling_is_loose(text, layer):
         ("Conv 32 5x5", 12, "to be 'Output'"),
         ("5x5; Output", 1, "expected a layer"),
         ("Conv 4 3x3 rellu; Output", 1, "did you mean 'ReLU'"),
-        ("Conv 4 3x3 corner; Output", 1, "after the numbers any of: valid, ReLU"),
+        ("Conv 4 3x3 corner; Output", 1, "after the numbers any of: valid, BN, BN-affine, ReLU"),
         ("Conv 4 3x3 ReLU relu; Output", 1, "says again"),
+        ("Full 5 BN BN-affine; Output", 1, "says again"),
         ("Maxpool 3 corner valid; Output", 1, "says again"),
-        ("Full 5 valid; Output", 1, "after the numbers any of: ReLU"),
+        ("Full 5 valid; Output", 1, "after the numbers any of: BN, BN-affine, ReLU"),
         ("Conv 4 3x3/0; Output", 1, "whole numbers from 1"),
     ],
 )
@@ -75,7 +78,7 @@ def test_nothing_is_not_a_network():
         parse_notation(" ; ")
 
 
-activations = {"activation": st.sampled_from(["clip", "relu"])}
+activations = {"activation": st.sampled_from(["clip", "relu"]), "norm": st.sampled_from(["", "plain", "affine"])}
 filters = {"stride": st.integers(1, 4), "padding": st.sampled_from(["same", "valid"]), **activations}
 windows = st.integers(1, 5), st.integers(1, 4), st.sampled_from(["", "corner", "valid"])
 layer_strategy = st.one_of(

@@ -12,6 +12,7 @@ from tests.sim.conftest import engine_of, presentation
     ("net", "words"),
     [
         ("Conv 3 3x3; Full 4 ReLU; Output", "layer 2 'Full 4 ReLU': .* rectified"),
+        ("Conv 3 3x3 BN; Output", "layer 1 'Conv 3 3x3 BN': .* normalise a batch"),
         ("Conv 3 3x3/2; Output", "layer 1 'Conv 3 3x3/2': .* strides"),
         ("Local 3 3x3 valid; Output", "layer 1 .* without padding"),
         ("Conv 3 3x3; Maxpool 3 corner; Output", "layer 2 .* windows placed by the layer"),
