@@ -24,7 +24,14 @@ from validation.claims import HEADER, Claim, all_pass, table
 from validation.report import Picture, Report, Section
 from validation.theory.figure12 import Settings, simulate
 from validation.theory.figure12_claims import figure12_claims
-from validation.theory.figures import counterexamples_figure, figure_12, plot_margins, plot_second, scalar_figure
+from validation.theory.figures import (
+    counterexamples_figure,
+    figure_12,
+    figure_12_spread,
+    plot_margins,
+    plot_second,
+    scalar_figure,
+)
 from validation.theory.outside import map_of_second, outside_theorem_1, outside_theorem_2
 from validation.theory.scalar_claims import scalar_claims
 from validation.theory.theorem_claims import check_explicit, check_theorem_1, check_theorem_2
@@ -230,7 +237,10 @@ def _fig12(args: argparse.Namespace) -> Part:
         f"{settings.target_sd:g}, W(0) of back-propagation {settings.weight_sd:g}, R(0) {settings.feedback_sd:g}; "
         f"{settings.iterations} iterations with steps of {settings.step:g}.",
         tuple(figure12_claims(runs)),
-        {"fig12.png": (figure_12(runs), "Figure 12: log-error, and correlation of W_l and R_l^t in each layer.")},
+        {
+            "fig12.png": (figure_12(runs), "Figure 12: log-error, and correlation of W_l and R_l^t in each layer."),
+            "fig12-spread.png": (figure_12_spread(runs), "The same over all runs: mean, lowest and highest."),
+        },
     )
 
 

@@ -26,6 +26,7 @@ def figure12_claims(runs: Sequence[Run]) -> list[Claim]:
     final = np.stack([run.correlation[:, :, -1] for run in runs])  # (runs, epsilons, k)
     return [
         *_errors(runs),
+        _spread(runs),
         _at_least(
             "figure 12: top layer",
             "The correlation of W_l and R_l^t in the top layer comes very close to 1, for every epsilon.",
@@ -114,6 +115,22 @@ def _errors(runs: Sequence[Run]) -> list[Claim]:
             "epsilon = 1 " + ", ".join(f"{run.log_error[-1, -1]:.1f}" for run in runs) + ".",
         ),
     ]
+
+
+def _spread(runs: Sequence[Run]) -> Claim:
+    """Mean and standard deviation over runs of the last log-error."""
+    last = np.stack([run.log_error[:, -1] for run in runs])
+    deviation = last.std(axis=0, ddof=1) if len(runs) > 1 else np.full(last.shape[1], np.nan)
+    spread = zip(runs[0].settings.labels, last.mean(axis=0), deviation, strict=True)
+    return Claim(
+        "figure 12: spread",
+        "log10 e^2 after the last iteration, mean and standard deviation over runs, for BP and each epsilon.",
+        "figure 12",
+        f"{len(runs)} runs",
+        "",
+        None,
+        "; ".join(f"{label}: {mean:.1f} ± {sd:.1f}" for label, mean, sd in spread) + ".",
+    )
 
 
 def _at_least(name: str, statement: str, values: Array, bound: float, note: str) -> Claim:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from circuits.figures import BLACK, BLUE, GREEN, GREY, LIGHT_BLUE, ORANGE, RED, axes_or_new, new_figure, styled
 from validation.theory.equations import Array
-from validation.theory.figure12 import Run
+from validation.theory.figure12 import BP, Run
 from validation.theory.general import EPSILONS, GENERAL_R0, NONZERO_W0, log_errors
 from validation.theory.hypotheses import MUCH_LESS, TARGETS, H, ratio_bound
 from validation.theory.ladder import Ladder, Systems, climb
@@ -30,7 +30,7 @@ def figure_12(runs: Sequence[Run]) -> Figure:
     for column, run in enumerate(shown):
         iterations = np.arange(run.log_error.shape[1])
         for log_error, label, colour in zip(run.log_error, run.settings.labels, (GREEN, *COLOURS), strict=True):
-            name = label if label == "BP" else f"ε = {label}"
+            name = label if label == BP else f"ε = {label}"
             axes[0, column].plot(iterations, log_error, color=colour, label=name, lw=1.2)
         for layer in range(3):
             for correlation, colour in zip(run.correlation[:, layer], COLOURS, strict=True):
@@ -42,6 +42,31 @@ def figure_12(runs: Sequence[Run]) -> Figure:
     for layer in range(3):
         axes[layer + 1, 0].set_ylabel(f"correlation of W and Rᵗ\n{LAYERS[layer]} (l = {layer + 1})")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
+    return figure
+
+
+@styled
+def figure_12_spread(runs: Sequence[Run]) -> Figure:
+    """Figure 12 over all runs: the mean as a line, from the lowest run to the highest as a band."""
+    figure = new_figure(10.0, 2.9)
+    axes = figure.subplots(1, 4)
+    log_error = np.stack([run.log_error for run in runs])
+    correlation = np.stack([run.correlation for run in runs])[..., 1:]  # at first W is 0
+    iterations = np.arange(log_error.shape[-1])
+
+    def band(ax: Axes, x: Array, values: Array, colour: str, label: str = "") -> None:
+        ax.fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.25, lw=0)
+        ax.plot(x, values.mean(axis=0), color=colour, lw=1.2, label=label)
+
+    for i, (label, colour) in enumerate(zip(runs[0].settings.labels, (GREEN, *COLOURS), strict=True)):
+        band(axes[0], iterations, log_error[:, i], colour, label if label == BP else f"ε = {label}")
+    for layer in range(3):
+        for i, colour in enumerate(COLOURS):
+            band(axes[layer + 1], iterations[1:], correlation[:, i, layer], colour)
+        axes[layer + 1].set(title=f"{LAYERS[layer]} (l = {layer + 1})", ylim=(-0.1, 1.05), xlabel="iteration")
+    axes[0].set(title=f"{len(runs)} runs", ylabel="log₁₀ tr(EᵗE)", xlabel="iteration")
+    axes[1].set_ylabel("correlation of W and Rᵗ")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
     return figure
 
 
