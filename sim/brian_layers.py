@@ -79,6 +79,7 @@ winner : integer
 NEAREST = """
 taken = True
 nearest = nearest * int(abs(nearest) <= abs(delta)) + delta * int(abs(delta) < abs(nearest))
+oscillating = oscillating or tc_sent != 0
 """
 # At the time asked for, once; the time is exact, the sample that of the nearest time step.
 AT_PHASE = """
