@@ -109,7 +109,7 @@ def agreement_tolerances(dtype: str, ratio: float | None = None) -> dict[str, To
 THEORY = {
     "integration": Tolerance(
         1e-7,
-        "Steps of 1e-11, some thousand of them, bounded in the root mean square over a batch of up to 10,000 values, "
+        "Steps of 1e-11, some thousand of them, bounded in the root mean square over a batch of up to 17,000 values, "
         "of which one may have a hundred times more. Seen: 2e-8.",
     ),
     "single": Tolerance(1e-8, "As integration, with steps of 1e-11 of one system at a time. Seen: 1e-9."),

@@ -12,7 +12,7 @@ import numpy as np
 from validation.theory.equations import Array, decay_rate, invariant_defect, limit
 from validation.theory.ladder import Ladder, Systems, climb
 
-BATCH = 500
+BATCH = 1000
 # A log-error is compared from where it has digits: where the error has fallen by a millionth.
 FALLEN = 1e-6
 
