@@ -49,7 +49,21 @@ def dropout_mask(seed: int, step: int, position: int, shape: tuple[int, ...], fr
     numpy.ndarray of bool, `shape`
         True where the unit stays.
     """
-    units = prod(shape)
-    words = stream(seed, "dropout", step, position).integers(0, 2**64, size=-(-units // 4), dtype=np.uint64)
-    draws = words.view(np.uint16)[:units].reshape(shape)  # four units a word
-    return draws >= round(fraction * 2**16)
+    return dropout_draws(seed, step, position, 0, prod(shape)).reshape(shape) >= dropout_threshold(fraction)
+
+
+def dropout_draws(seed: int, step: int, position: int, begin: int, end: int) -> np.ndarray:
+    """The 16 random bits of units `begin` to `end`, a part of the same draws wherever it begins; (units,) of uint16.
+
+    A part can be drawn without what is before it, so that threads share the work.
+    """
+    generator = stream(seed, "dropout", step, position)
+    first = begin // 4  # four units a word
+    generator.bit_generator.advance(first)  # pyright: ignore[reportAttributeAccessIssue]
+    words = generator.integers(0, 2**64, size=-(-end // 4) - first, dtype=np.uint64)
+    return words.view(np.uint16)[begin - 4 * first : end - 4 * first]
+
+
+def dropout_threshold(fraction: float) -> int:
+    """Units whose draw is below this are dropped."""
+    return round(fraction * 2**16)

@@ -15,6 +15,7 @@ COMMANDS = {
     "step": ("sim.cli.step", "present one batch from a file, write what every layer did"),
     "show": ("sim.cli.show", "print a network's layers, units, weights and synapses"),
     "circuit": ("circuits.command", "simulate the microcircuits of Appendix 1, plot their cycles"),
+    "timing": ("validation.timing", "disturb the timing of a network of circuits, see what it still learns"),
     "validate": ("validation.command", "check claim by claim that the circuit computes the algorithm, write a report"),
     "theory": ("validation.theory.command", "check the paper's theorems and figure 12, in and outside hypotheses"),
     "demo": ("validation.demo", "simulate the circuits, train three rules on embedded digits, write a report"),
