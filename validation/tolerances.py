@@ -4,7 +4,7 @@ All are relative to the largest entry of the compared array, because single entr
 """
 
 from dataclasses import dataclass
-from math import exp
+from math import exp, inf
 
 
 @dataclass(frozen=True)
@@ -131,4 +131,35 @@ THEORY = {
         "A difference of log10 e^2 between two epsilon in figure 12. It starts at 0 and grows with the fourth power of "
         "the iteration; below this it is rounding of sums of 4,000 products.",
     ),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a paper's word is taken to mean as a number: strictly between `low` and `high`, and why there."""
+
+    low: float
+    high: float
+    reason: str
+
+    @property
+    def bound(self) -> str:
+        """As a table of claims shows it."""
+        if self.high == inf:
+            return f"> {self.low:g}"
+        return f"within {self.high:g}" if self.low == -self.high else f"{self.low:g} to {self.high:g}"
+
+
+# Words of the papers' experiments, read as differences of error rates (fractions), or as correlations.
+READINGS = {
+    "more": Reading(0.0, inf, "Any difference of that sign."),
+    "much more": Reading(
+        0.1, inf, "Ten points: more than any difference that either paper calls small, and what a table shows at a glance."
+    ),
+    "close": Reading(
+        -0.05,
+        0.05,
+        "Five points: single epochs of one run scatter by up to four, and Liao and others mark differences from three.",
+    ),
+    "strong": Reading(0.5, inf, "A correlation that makes the angle between W and R smaller than 60 degrees."),
 }
