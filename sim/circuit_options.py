@@ -7,7 +7,7 @@ from network.errors import BadInput
 from sim.engine import CIRCUITS, ENGINES
 from sim.schedule import Timing
 
-OPTIONS = ("epsilon", "M", "K", "gate_phase", "unchecked", "timing")
+OPTIONS = ("epsilon", "M", "K", "gate_phase", "unchecked", "timing", "dt")
 
 
 def circuit_settings(engine: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,17 +18,24 @@ def circuit_settings(engine: str, given: Mapping[str, Any]) -> dict[str, Any]:
     engine : str
     given : mapping of str to object
         By name, those of `OPTIONS` that are not None count. ``timing`` is ``"ideal"``, or for how many time constants
-        everything settles.
+        everything settles; ``dt`` is in milliseconds.
 
     Raises
     ------
     BadInput
-        Where the engine is no circuit, naming the first option; or for a timing that is neither.
+        Where the engine is no circuit, or not one that has such an option, naming the first; or for a timing that is
+        neither.
     """
     found = {name: given[name] for name in OPTIONS if given.get(name) is not None}
     if found and engine in ENGINES and engine not in CIRCUITS:
         flag = "--" + next(iter(found)).replace("_", "-")
         raise BadInput(f"{flag}: engine '{engine}' is no circuit; --engine {' or '.join(CIRCUITS)} takes it")
+    if "dt" in found and engine != "brian":
+        raise BadInput(f"--dt: engine '{engine}' goes from event to event; --engine brian, which steps, takes it")
+    if found.get("timing") == "ideal" and engine == "brian":
+        raise BadInput("--timing ideal: engine 'brian' steps through time, where nothing settles at once; --timing 12")
+    if "dt" in found:
+        found["dt"] = found["dt"] * 1e-3
     if "timing" in found:
         found["timing"] = None if found["timing"] == "ideal" else Timing.settled(found["timing"])
     return found

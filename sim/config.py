@@ -62,7 +62,7 @@ class TrainConfig:
     ] = 0.0
     dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
-    engine: Annotated[str, Field(description="torch; event (the circuit); reference (slow, float64 only)")] = "torch"
+    engine: Annotated[str, Field(description="torch; event, brian (circuits); reference (slow, float64)")] = "torch"
     seed: Annotated[int, Field(ge=0, description="of weights, feedback, masks, batches and dropout")] = 0
     # Of the circuits only; without a value it is theirs, see `sim.engine.Settings`.
     timing: Annotated[
@@ -83,6 +83,7 @@ class TrainConfig:
         Field(description="circuits: when outputs are read, share of a cycle after they are nearest 0, default auto"),
     ] = None
     unchecked: Annotated[bool | None, Field(description="circuits: let what exceeds M and K pass")] = None
+    dt: Annotated[float | None, Field(description="circuit brian: time step, ms, default 0.1")] = None
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}

@@ -9,6 +9,7 @@ examples:
   hebb step --net "Full 30; Output" --in step.npz --out trace.npz --engine reference --rule bph --mu .5
   hebb step --net "Full 30; Output" --in step.npz --out trace.npz --engine event --gate-phase .5
   hebb step --net "Full 30; Output" --in step.npz --out trace.npz --engine event --timing 12
+  hebb step --net "Full 30; Output" --in step.npz --out trace.npz --engine brian --timing 8 --dt .5
 """
 
 import argparse
@@ -56,8 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timing",
         type=number_or("ideal"),
         metavar="ideal|T",
-        help="for how many time constants everything settles, or ideal (default): whatever is read has settled",
+        help="for how many time constants everything settles, or ideal (default; 12 for brian): all has settled",
     )
+    circuit.add_argument("--dt", type=float, metavar="MS", help="time step of engine brian, ms (default 0.1)")
     add_json(parser)
 
 
