@@ -154,7 +154,9 @@ class Reading:
 READINGS = {
     "more": Reading(0.0, inf, "Any difference of that sign."),
     "much more": Reading(
-        0.1, inf, "Ten points: more than any difference that either paper calls small, and what a table shows at a glance."
+        0.1,
+        inf,
+        "Ten points: more than any difference that either paper calls small, and what a table shows at a glance.",
     ),
     "close": Reading(
         -0.05,
