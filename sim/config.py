@@ -21,10 +21,19 @@ MAY_CHANGE = ("epochs", "data_dir", "device")
 class TrainConfig:
     """One training run. Every field is a flag of ``hebb train`` and a key of its ``config.toml``."""
 
-    net: Annotated[str, Field(description='preset (simpnet, deepnet, deepernet, deepnet_s) or "NOTATION"')] = "simpnet"
+    net: Annotated[
+        str, Field(description='preset (simpnet, deepnet, ..., liao_cifar, ...: hebb show lists them) or "NOTATION"')
+    ] = "simpnet"
+    norm: Annotated[
+        Literal["bn", "bn-affine"] | None,
+        Field(description="bn or bn-affine: batch normalisation of every layer but the output; else as the net says"),
+    ] = None
     rule: Annotated[
-        Literal["bp", "bph", "frfb", "urfb"],
-        Field(description="bp (softmax), bph (hinge), frfb (fixed feedback), urfb (updated feedback)"),
+        Literal["bp", "bph", "frfb", "urfb", "usf", "nusf", "brsf", "frsf", "rndf"],
+        Field(
+            description="bp (softmax), bph (hinge), frfb (fixed feedback), urfb (updated feedback); Liao's, all "
+            "softmax: usf, nusf (signs of W), brsf, frsf (signs with random magnitudes), rndf (fixed random)"
+        ),
     ] = "urfb"
     data: Annotated[
         str, Field(description="digits, cifar10, cifar100, mnist, fashion-mnist, a folder of class folders, or an .npz")
@@ -60,9 +69,32 @@ class TrainConfig:
     feedback_decay: Annotated[
         float, Field(ge=0, lt=1, description="Kolen-Pollack: share of W and R lost with each update")
     ] = 0.0
+    flip_probability: Annotated[
+        float, Field(ge=0, le=1, description="brsf, frsf: share p of feedback weights whose sign is not that of W")
+    ] = 0.0
+    feedback_scale: Annotated[
+        Literal["none", "inputs", "biotorch", "sign-symmetry"] | None,
+        Field(description="usf, nusf, brsf, frsf: scale of the feedback, that of the rule or of other codes"),
+    ] = None
+    manhattan: Annotated[
+        int, Field(ge=0, le=3, description="Batch Manhattan: 0 takes increments as they are, 1 to 3 their signs")
+    ] = 0
+    momentum: Annotated[float, Field(ge=0, lt=1, description="share of the last update that goes on; .9 in Liao")] = 0.0
+    weight_decay: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="what is taken off each update, times the weight")
+    ] = 0.0
+    over_batch: Annotated[
+        Literal["mean", "sum"], Field(description="what an update is of a batch's increments (sum in Liao)")
+    ] = "mean"
+    schedule: Annotated[
+        str | None, Field(description='eta by epoch, "51:.1,61:.01": from epoch 51 on a tenth of it, then a hundredth')
+    ] = None
+    learns: Annotated[
+        Literal["all", "bottom", "top"], Field(description="all layers, all but the output, or the output alone")
+    ] = "all"
     dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
-    engine: Annotated[str, Field(description="torch; event, brian (circuits); reference (slow, float64)")] = "torch"
+    engine: Annotated[str, Field(description="torch; event (the circuit); reference (slow, float64 only)")] = "torch"
     seed: Annotated[int, Field(ge=0, description="of weights, feedback, masks, batches and dropout")] = 0
     # Of the circuits only; without a value it is theirs, see `sim.engine.Settings`.
     timing: Annotated[
@@ -83,7 +115,6 @@ class TrainConfig:
         Field(description="circuits: when outputs are read, share of a cycle after they are nearest 0, default auto"),
     ] = None
     unchecked: Annotated[bool | None, Field(description="circuits: let what exceeds M and K pass")] = None
-    dt: Annotated[float | None, Field(description="circuit brian: time step, ms, default 0.1")] = None
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
@@ -127,6 +158,9 @@ def make_config(values: Mapping[str, Any], spell: str = "{}", *, strict: bool = 
 def choices_of(name: str) -> tuple[str, ...]:
     """The words a field can be, or nothing where it is not a choice."""
     annotation = get_args(FIELDS[name].type)[0]
+    kinds = [kind for kind in (get_args(annotation) or (annotation,)) if kind is not type(None)]
+    if get_origin(annotation) is not Literal:
+        annotation = kinds[0] if len(kinds) == 1 else annotation
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 

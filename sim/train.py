@@ -3,13 +3,14 @@
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from network.errors import BadInput
+from network.normalisation import AVERAGED_BATCHES
 from network.notation import parse_notation
 from network.presets import notation_of
 from network.randomness import stream
@@ -25,6 +26,7 @@ from sim.environment import describe_environment
 from sim.figures import save_run_figures
 from sim.health import check_health
 from sim.run_folder import ENVIRONMENT, RunFolder, unused_folder
+from sim.updates import Update, parse_schedule
 
 HEALTH_EVERY = 25  # updates between two looks at the saturation of a batch: about 1 % of the time
 
@@ -103,13 +105,25 @@ def resume(path: str | Path, changes: Mapping[str, Any], *, spell: str = "{}", p
 
 def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
     """Read the data, build the network, and check the rule; `BadInput` for what does not fit."""
-    rule = make_rule(config.rule, config.feedback_rate, config.feedback_decay)
+    rule = make_rule(
+        config.rule, config.feedback_rate, config.feedback_decay, config.flip_probability, config.feedback_scale
+    )
+    update = Update(
+        config.manhattan,
+        config.momentum,
+        config.weight_decay,
+        config.over_batch,
+        parse_schedule(config.schedule or ""),
+        config.learns,
+    )
     circuit = circuit_settings(config.engine, asdict(config))
     settings = Settings(rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed, **circuit)
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
     data = load_data(config.data, config.data_dir)
     spec = NetworkSpec.parse(config.net, data.image_shape, data.classes, config.gain, config.semantics)
-    return data, spec, settings
+    if config.norm:
+        spec = spec.normalised("affine" if config.norm == "bn-affine" else "plain")
+    return data, spec, replace(settings, update=update.by_updates(-(-len(data.train) // config.batch_size)))
 
 
 class Interrupted(KeyboardInterrupt):
@@ -152,6 +166,9 @@ def _train(
                         bar.write(f"warning: update {step + 1}: {warning}", file=sys.stderr)
                     began = time.perf_counter()
                 bar.update()
+            if any(node.synaptic.norm for node in engine.spec.weighted):
+                for first in range(min(AVERAGED_BATCHES, updates)):
+                    engine.take_statistics(train.images[order[first * size : (first + 1) * size]], first=first == 0)
             weights = engine.weights()
             correlations, angles = alignment(engine.spec, weights)
             row = {

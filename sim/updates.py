@@ -18,7 +18,7 @@ connection, is not pushed in a direction that nothing asked for.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Update:
         What G is of the products of a batch: their mean, as everywhere else here, or their sum, as in the paper.
         It matters to setting 0 only, and there a sum is a mean with N times eta and 1/N of d.
     schedule : tuple of (int, float)
-        (update, factor): from that update on, eta times this factor. Updates grow; before the first the factor is 1.
+        (update, factor): after so many updates, eta times this factor. Updates grow; before the first the factor is 1.
     learns : {"all", "bottom", "top"}
         Which layers change: all, all but the output layer, or only that (the clamped controls of experiment C2).
 
@@ -84,6 +84,10 @@ class Update:
         """Whether weights change by their increments and nothing else."""
         return self == PLAIN
 
+    def by_updates(self, updates: int) -> "Update":
+        """This update where its schedule counted epochs, from 1, of so many updates each."""
+        return replace(self, schedule=tuple(((epoch - 1) * updates, factor) for epoch, factor in self.schedule))
+
     def factor(self, step: int) -> float:
         """What eta is multiplied by in the update after `step` others."""
         return next((factor for start, factor in reversed(self.schedule) if step >= start), 1.0)
@@ -94,6 +98,29 @@ class Update:
 
 
 PLAIN = Update()
+
+
+def parse_schedule(text: str) -> tuple[tuple[int, float], ...]:
+    """A schedule by epochs, ``"51:.1,61:.01"``: from epoch 51 on a tenth of eta, from 61 on a hundredth.
+
+    Raises
+    ------
+    BadInput
+        For a part that is not ``epoch:factor``, or epochs that do not grow from 1.
+    """
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    schedule = []
+    for part in parts:
+        epoch, colon, factor = part.partition(":")
+        try:
+            schedule.append((int(epoch), float(factor)))
+        except ValueError:
+            colon = ""
+        if not colon:
+            raise BadInput(f"schedule {text!r}: {part!r} is not epoch:factor, as in 51:.1,61:.01")
+    if any(epoch < 1 for epoch, _ in schedule):
+        raise BadInput(f"schedule {text!r}: epochs count from 1")
+    return tuple(schedule)
 
 
 def check_update(update: Update, rule: Rule, order: str) -> None:
