@@ -142,7 +142,7 @@ def theory_report(parts: list[Part], command: str) -> Report:
 def _verdict(claims: list[Claim]) -> str:
     judged = [claim for claim in claims if claim.passed is not None]
     failed = [claim.name for claim in judged if not claim.passed]
-    others = f"{len(claims) - len(judged)} findings are reported and not judged"
+    others = f"reported and not judged: {len(claims) - len(judged)}"
     if failed:
         return f"{len(failed)} of {len(judged)} claims FAIL: {', '.join(failed)}; {others}."
     return f"All {len(judged)} claims hold; {others}."
