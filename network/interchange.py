@@ -22,9 +22,10 @@ from network.errors import BadInput, did_you_mean
 from network.layers import Output, shape_text
 from network.notation import parse_notation
 from network.presets import notation_of
+from network.rules import Rule
 from network.spec import NetworkSpec
 from network.trace import StepTrace
-from network.weights import Weights
+from network.weights import Weights, check_follows_signs
 
 _GROUPS = ("W", "R", "mask_W", "mask_R", "gamma", "beta", "mean", "deviation")
 
@@ -66,8 +67,8 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 def read_step(
     path: str | Path,
     net: str,
+    rule: Rule,
     *,
-    symmetric: bool,
     gain: float | None = None,
     semantics: str = "paper",
     classes: int | None = None,
@@ -79,8 +80,9 @@ def read_step(
     path : path of the ``.npz`` file
     net : str
         Preset or notation; its input shape is that of the images.
-    symmetric : bool
-        Feedback travels through W: no R is needed, and any in the file is left aside, as R/1 always is.
+    rule : Rule
+        Where feedback travels through W no R is needed, and any in the file is left aside, as R/1 always is. Where R is
+        made from the signs of W, it is made as a run of seed 0 begins with it; any in the file must fit the rule.
     gain, semantics
         As `NetworkSpec.parse`.
     classes : int, optional
@@ -97,7 +99,7 @@ def read_step(
         labels = _labels(arrays, len(images))
         groups = {group: dict(_group(arrays, group)) for group in _GROUPS}
         for group in ("R", "mask_R"):
-            if symmetric:
+            if rule.symmetric:
                 groups[group] = {}
             groups[group].pop(1, None)  # it feeds nothing back: whatever it holds is left aside
         layers = parse_notation(notation_of(net))
@@ -115,7 +117,10 @@ def read_step(
         spec = NetworkSpec.parse(net, shape, int(last.shape[0]), gain, semantics)
         weights = Weights.of({f"{group}/{i}": value for group, values in groups.items() for i, value in values.items()})
         weights.fill(spec)
-        weights.check(spec, symmetric=symmetric)
+        if rule.signs and not weights.R:
+            weights.follow_signs(spec, rule.signs, seed=0, update=0)
+        weights.check(spec, symmetric=rule.symmetric)
+        check_follows_signs(spec, weights, rule)
         if labels.size and not (0 <= labels.min() and labels.max() < spec.classes):
             worst = int(np.argmax((labels < 0) | (labels >= spec.classes)))
             raise BadInput(

@@ -8,7 +8,7 @@ from math import inf, prod
 import numpy as np
 
 from network.errors import BadInput
-from network.feedback import draw_feedback, glorot_uniform, sign_factors, with_signs_of
+from network.feedback import draw_feedback, glorot_uniform, scale_of, sign_factors, with_signs_of
 from network.layers import Shape, shape_text
 from network.randomness import stream
 from network.rules import Rule, Signs
@@ -177,6 +177,31 @@ class Weights:
     def copy(self) -> "Weights":
         """Weights that share no memory with these."""
         return Weights.of({name: value.copy() for name, value in self.arrays().items()})
+
+
+def check_follows_signs(spec: NetworkSpec, weights: Weights, rule: Rule) -> None:
+    """Refuse an R that `rule` would never make of this W; `BadInput` names the first entry.
+
+    Entries of 0 pass, there may be no connection; and a rule that flips signs by chance can make any.
+    """
+    signs = rule.signs
+    if signs is None or signs.flip_probability:
+        return
+    for node in spec.weighted:
+        if node.index not in weights.R:
+            continue
+        W, R, scale = weights.W[node.index], weights.R[node.index], scale_of(node, signs)
+        made = with_signs_of(W, np.asarray(scale))
+        wrong = (R != 0) & ((R < 0) != (made < 0))
+        if signs.magnitudes == "one":
+            wrong |= (R != 0) & ~np.isclose(R, made, rtol=1e-5, atol=0)
+        if wrong.any():
+            where = tuple(int(k) for k in np.argwhere(wrong)[0])
+            size = "" if signs.magnitudes == "one" else "at most "
+            raise BadInput(
+                f"R/{node.index} is {R[where]:.4g} at {list(where)}, where rule '{rule.name}' makes "
+                f"{size}{made[where]:.4g} of W/{node.index}; leave every R out, and they are made"
+            )
 
 
 def _check_memory(spec: NetworkSpec) -> None:

@@ -97,9 +97,7 @@ def compare_foreign(args: argparse.Namespace) -> int:
     dtype = args.dtype or theirs.meta.get("dtype") or _precision(theirs)
     if dtype not in DTYPES:
         raise BadInput(f"dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
-    spec, step = read_step(
-        args.input, args.net[0], symmetric=rule.symmetric, gain=chosen["gain"], semantics=str(chosen["semantics"])
-    )
+    spec, step = read_step(args.input, args.net[0], rule, gain=chosen["gain"], semantics=str(chosen["semantics"]))
     case = Presented(
         spec, step.weights.astype("float64"), step.images.astype("float64"), step.labels, rule,
         float(chosen["eta"]), chosen["mu"], effective_order(rule, str(chosen["order"])),

@@ -2,7 +2,8 @@
 
 The file holds images (N,C,H,W), labels (N,), and W/<i>, R/<i> for i = 1, 2, ... counting only the layers with weights;
 optionally mask_W/<i> and mask_R/<i>. The trace holds h/<i>, x/<i>, delta/<i>, dW/<i>, dR/<i>, ties and meta. Nothing
-is dropped. R/1 feeds nothing back and may be left out; the rules bp and bph read no R and make no dR.
+is dropped. R/1 feeds nothing back and may be left out; the rules bp and bph read no R and make no dR, and usf, nusf,
+brsf and frsf make R from W where the file has none.
 
 examples:
   hebb step --net simpnet --in step.npz --out trace.npz --engine torch --rule urfb --eta 0.1
@@ -18,7 +19,7 @@ import numpy as np
 
 from network.errors import BadInput
 from network.interchange import read_step, write_trace
-from network.rules import RULES, effective_order, make_rule
+from network.rules import RULES, SCALES, effective_order, make_rule
 from sim.circuit_options import circuit_settings, number_or
 from sim.cli.parser import add_json, note, report
 from sim.engine import CIRCUITS, DTYPES, ENGINES, Settings, open_engine
@@ -42,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--feedback-rate", type=float, metavar="EPSILON", help="R changes by this much of W's increment"
     )
     parser.add_argument("--feedback-decay", type=float, default=0.0, metavar="LAMBDA", help="share of W and R lost")
+    parser.add_argument(
+        "--flip-probability", type=float, default=0.0, metavar="P", help="brsf, frsf: share of signs unlike those of W"
+    )
+    parser.add_argument("--feedback-scale", metavar="SCALE", help=f"signs of W: one of {', '.join(SCALES)}")
     circuit = parser.add_argument_group(f"circuits (--engine {' or '.join(CIRCUITS)})")
     circuit.add_argument("--epsilon", type=float, help="rise of sigma_delta above its plateau (default 0.2)")
     circuit.add_argument("--M", type=number_or("auto"), metavar="M|auto", help="bound of the outputs' inputs")
@@ -64,14 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    rule = make_rule(args.rule, args.feedback_rate, args.feedback_decay)
+    rule = make_rule(args.rule, args.feedback_rate, args.feedback_decay, args.flip_probability, args.feedback_scale)
     if effective_order(rule, args.order) != args.order:
-        note(f"rule '{rule.name}' feeds back through W and always runs before_update")
+        why = "makes R anew from W" if rule.signs else "feeds back through W"
+        note(f"rule '{rule.name}' {why} and always runs before_update")
     circuit = circuit_settings(args.engine, vars(args))
     settings = Settings(rule, args.eta, args.mu, args.order, args.dtype, args.device, **circuit)
-    spec, step = read_step(
-        args.input, args.net, symmetric=rule.symmetric, gain=args.gain, semantics=args.semantics, classes=args.classes
-    )
+    spec, step = read_step(args.input, args.net, rule, gain=args.gain, semantics=args.semantics, classes=args.classes)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported once, by name, below
         images, weights = step.images.astype(args.dtype), step.weights.astype(args.dtype)
         if not np.isfinite(images).all():

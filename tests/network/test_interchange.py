@@ -5,6 +5,7 @@ import pytest
 
 from network.errors import BadInput
 from network.interchange import Step, read_step, read_trace, write_step, write_trace
+from network.rules import make_rule
 from network.spec import NetworkSpec
 from network.trace import StepTrace, count_ties
 from network.weights import Weights
@@ -18,7 +19,7 @@ def test_a_step_survives_a_round_trip(tmp_path):
         np.random.default_rng(0).random((2, 1, 4, 4)), np.array([0, 2]), Weights.draw(SPEC, 0, connectivity=0.5)
     )
     write_step(tmp_path / "s.npz", step)
-    spec, read = read_step(tmp_path / "s.npz", NET, symmetric=False)
+    spec, read = read_step(tmp_path / "s.npz", NET, make_rule("urfb"))
     assert spec == SPEC
     assert np.array_equal(read.images, step.images)
     assert np.array_equal(read.labels, step.labels)

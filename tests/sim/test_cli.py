@@ -48,16 +48,21 @@ def refused(capsys, code, *words):
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "brian"])  # exact: see test_brian_command.py
 def test_step_writes_what_the_engine_did(tmp_path, rule, engine, capsys):
-    spec, weights, images, labels = step_file(tmp_path / "in.npz", rule="urfb")
+    signs = RULES[rule].signs
+    without_R = {f"R_{i}": None for i in (1, 2, 3)} if signs else {}
+    spec, weights, images, labels = step_file(tmp_path / "in.npz", rule="urfb", **without_R)
     code = step(tmp_path, "--engine", engine, "--rule", rule, "--eta", "0.2", "--mu", "0.4", "--gain", "0.8")
-    if rule == "bp" and engine in CIRCUITS:
-        refused(capsys, code, "bp", "no circuit", "bph")
+    if RULES[rule].loss == "softmax" and engine in CIRCUITS:
+        words = ("made anew", "--engine torch") if signs else ("no circuit", "bph")
+        refused(capsys, code, f"rule '{rule}'", *words)
         return
     assert code == 0
     trace = read_trace(tmp_path / "out.npz")
     spec = type(spec).parse(NET, (2, 7, 6), 4, gain=0.8)
-    if rule.startswith("b"):
+    if RULES[rule].symmetric:
         weights.R = {}
+    if signs:
+        weights.follow_signs(spec, signs, seed=0, update=0)
     expected = engine_of("reference", spec, weights, rule, eta=0.2, mu=0.4).present(images, labels)
     found = compare(expected, trace)
     assert found.within(TOLERANCES["float64"]), found.worst
@@ -66,6 +71,19 @@ def test_step_writes_what_the_engine_did(tmp_path, rule, engine, capsys):
     assert (meta["engine"], meta["rule"], meta["eta"], meta["mu"], meta["gain"]) == (engine, rule, 0.2, 0.4, 0.8)
     assert (meta["net"], meta["dtype"], meta["order"]) == (spec.notation, "float64", "before_update")
     assert "numpy" in meta["versions"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "R", "made"), [("usf", 0.5, "makes 1"), ("nusf", 1.0, "makes 0.1"), ("brsf", -0.5, "")]
+)
+def test_step_refuses_feedback_that_the_rule_would_not_make(tmp_path, rule, R, made, capsys):
+    _, weights, *_ = presentation(NET, "usf", shape=(2, 7, 6), classes=4)
+    W = np.abs(weights.W[3])
+    step_file(tmp_path / "in.npz", W_3=W, R_2=weights.W[2] * 0, R_3=np.full_like(W, R))
+    refused(capsys, step(tmp_path, "--rule", rule), "in.npz: R/3 is", f"rule '{rule}'", made, "leave every R out")
+    allowed = {"usf": 1.0, "nusf": 1 / 8, "brsf": 0.5}[rule]
+    step_file(tmp_path / "in.npz", W_3=W, R_2=weights.W[2] * 0, R_3=np.full_like(W, allowed))
+    assert step(tmp_path, "--rule", rule) == 0
 
 
 def test_step_in_float32_and_after_update(tmp_path):
