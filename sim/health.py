@@ -6,21 +6,21 @@ from network.errors import Diverged
 from network.rules import effective_order
 from sim.engine import Settings
 
-NEARLY = 0.95  # share of saturated units in a layer that is worth a warning
+NEARLY = 0.95  # share of units shut off in a layer that is worth a warning
 
 
 def check_health(saturation: dict[str, float], settings: Settings) -> str:
-    """Look at the share of saturated units by layer, from the input up.
+    """Look at the share of units that are shut off by layer, from the input up: saturated, or rectified and silent.
 
     Returns
     -------
     str
-        A warning where nearly every unit of a layer is saturated; empty where all is well.
+        A warning where nearly every unit of a layer is shut off; empty where all is well.
 
     Raises
     ------
     Diverged
-        For a layer whose input is not finite, or whose every unit is saturated: feedback is then shut off there
+        For a layer whose input is not finite, or whose every unit is shut off: no feedback passes there any more
         (equation 3), and neither it nor any layer below can learn.
     """
     if effective_order(settings.rule, settings.order) == "after_update":
@@ -32,7 +32,10 @@ def check_health(saturation: dict[str, float], settings: Settings) -> str:
         if isnan(share):
             raise Diverged(f"{layer}: its input is no longer a finite number; {remedy}")
         if share == 1.0:
-            raise Diverged(f"{layer}: every unit is saturated (|gain h| >= 1), so nothing below can learn; {remedy}")
+            raise Diverged(
+                f"{layer}: every unit is saturated (|gain h| >= 1) or, if rectified, silent (h <= 0), so nothing below "
+                f"can learn; {remedy}"
+            )
         if share > NEARLY and not warning:
-            warning = f"{layer}: {100 * share:.1f} % of its units are saturated, and hardly learn; {remedy}"
+            warning = f"{layer}: {100 * share:.1f} % of its units are saturated, or silent if rectified, and hardly learn; {remedy}"
     return warning

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def refused(capsys, code, *words):
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "brian"])  # exact: see test_brian_command.py
 def test_step_writes_what_the_engine_did(tmp_path, rule, engine, capsys):
     signs = RULES[rule].signs
-    without_R = {f"R_{i}": None for i in (1, 2, 3)} if signs else {}
+    without_R: dict[str, Any] = {f"R_{i}": None for i in (1, 2, 3)} if signs else {}
     spec, weights, images, labels = step_file(tmp_path / "in.npz", rule="urfb", **without_R)
     code = step(tmp_path, "--engine", engine, "--rule", rule, "--eta", "0.2", "--mu", "0.4", "--gain", "0.8")
     if RULES[rule].loss == "softmax" and engine in CIRCUITS:
