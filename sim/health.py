@@ -37,5 +37,6 @@ def check_health(saturation: dict[str, float], settings: Settings) -> str:
                 f"can learn; {remedy}"
             )
         if share > NEARLY and not warning:
-            warning = f"{layer}: {100 * share:.1f} % of its units are saturated, or silent if rectified, and hardly learn; {remedy}"
+            units = "units are saturated, or silent if rectified,"
+            warning = f"{layer}: {100 * share:.1f} % of its {units} and hardly learn; {remedy}"
     return warning
