@@ -6,6 +6,7 @@ from the outputs' controls, whose thresholds are crossed between two steps. Noth
 what they say must come out of s, tc, u and v.
 """
 
+import gc
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -131,6 +132,7 @@ class BrianEngine:
         # Always the same: where Brian2 compiles, it finds what it has compiled before.
         name: str | None = "network",
     ) -> BrianNetwork:  # fmt: skip
+        gc.collect()  # objects of Brian2 point at each other: what the last network took is not given back by itself
         pixels = images / 255 if images.dtype == np.uint8 else images.astype(np.float64)
         labels = np.asarray(labels)
         return BrianNetwork(

@@ -9,10 +9,13 @@ from network.spec import NetworkSpec
 MOST_BYTES = 2e9
 MOST_SECONDS = 600.0
 
-# Measured with the numpy target on one core of a busy machine (2 GHz or so), networks of 2,000 to 200,000 units and
-# 17,000 to 5 million synapses: peak memory beyond that of the imports, and time from building to the end of the run.
-# What they predict was within a factor of 2 of what was measured. Compiling for another target comes on top.
-BYTES_PER_SYNAPSE = 140
+# Measured with the numpy target, timing 12, one thread: processor time from building to the end of the run, and peak
+# memory beyond that of the imports, against what these figures predict:
+#   simpnet, 1 image, dt 1 ms:                                  6.4 million synapses, 1.09 GB (1.04), 3.0 to 4.4 s (5.3)
+#   Conv 8 3x3; Maxpool 3; Full 20; Output, 10 images, 1 ms:    2.5 million synapses, 0.37 GB (0.46), 2.1 s (4.3)
+#   Conv 4 3x3; Maxpool 3; Full 20; Output, 5 digits, 0.1 ms:   17,000 synapses, 0.01 GB (0.00), 7.3 s (10.3)
+# Compiling for another target comes on top, minutes, the first time.
+BYTES_PER_SYNAPSE = 160
 BYTES_PER_UNIT = 400
 SECONDS_PER_STEP_AND_OBJECT = 7e-6
 SECONDS_PER_STEP_AND_UNIT = 5e-9
