@@ -20,6 +20,7 @@ from sim.figures import plot_alignment, plot_errors
 from sim.run_folder import CONFIG, RunFolder, discard
 from sim.train import Run, start
 from validation.demo_circuits import COMMAND, circuit_sections
+from validation.demo_timing import timing_sections
 from validation.report import Picture, Report, Section
 
 RULES = ("bph", "urfb", "frfb")
@@ -116,6 +117,7 @@ def demo_report(runs: Runs) -> Report:
                 ),
             ),
             Section("Do W and R become alike?", figures=alignments),
+            *timing_sections(),
             Section(
                 "Go on from here",
                 code=f"{COMMAND}\n"

@@ -131,7 +131,9 @@ def _label_values(ax: Axes, study: Study, rows: Rows) -> None:
     """The axis of what is varied: decades where it spans some, with no disturbance at its left end."""
     ax.set_xlabel(f"{study.varied} ({study.unit})" if study.unit else study.varied)
     values = sorted({row["value"] for row in rows})
+    least = min((value for value in values if value), default=1.0)
     if study.wide and len(values) > 2:
-        ax.set_xscale("symlog", linthresh=min(value for value in values if value))
+        ax.set_xscale("log") if values[0] else ax.set_xscale("symlog", linthresh=least)
+        ax.set_xlim(values[0] / 1.3 if values[0] else -0.2 * least, 1.3 * values[-1])
         ax.set_xticks(values, [f"{value:g}" for value in values])
         ax.minorticks_off()
