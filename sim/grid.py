@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,7 +149,10 @@ class _Progress:
         self._jobs = [(job.folder, int(job.settings.get("epochs", FIELDS["epochs"].default))) for job in jobs]
         total = sum(epochs for _, epochs in self._jobs)
         done = self._count()
-        self._bar = tqdm(total=total, initial=done, desc=title or None, unit="epoch", disable=not shown)
+        often = 0.1 if sys.stderr.isatty() else 10
+        self._bar = tqdm(
+            total=total, initial=done, desc=title or None, unit="epoch", disable=not shown, mininterval=often
+        )
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 

@@ -32,9 +32,12 @@ class Worker:
             self.pipe.send(job)
 
     def stop(self) -> None:
+        """End an idle worker by closing its pipe, a busy one at once: its run can be resumed."""
+        self.pipe.close()
+        if self.job is None:
+            self.process.join(5)
         self.process.kill()
         self.process.join()
-        self.pipe.close()
 
 
 def _work(pipe: Connection, gpu: int | None) -> None:
@@ -77,7 +80,7 @@ def finish_in_processes(jobs: Sequence[Job], workers: int, gpus: int = 0) -> Ite
                 worker.job = None
                 if outcome is None:
                     lost[job.folder] += 1
-                    worker.stop()
+                    worker.stop()  # whatever is left of it
                     worker = crew[place] = Worker(worker.gpu)
                     if lost[job.folder] < TRIES:
                         left.appendleft(job)

@@ -106,8 +106,6 @@ class Experiment:
         How many, where the user does not say.
     open_points : tuple of str
         What the paper leaves open, and what was chosen.
-    not_run : tuple of str
-        Parts that no run of this software makes yet, and what they need.
     """
 
     name: str
@@ -123,7 +121,6 @@ class Experiment:
     numbers: Mapping[Labels, float] = field(default_factory=dict)
     seeds: int = 3
     open_points: tuple[str, ...] = ()
-    not_run: tuple[str, ...] = ()
 
     @property
     def shown_axes(self) -> tuple[Axis, ...]:

@@ -1,0 +1,228 @@
+"""Run a figure or table of the papers again, and write a page: their numbers, ours with spread, a verdict per claim.
+
+``hebb reproduce list`` names the experiments. Without --epochs a time budget picks as many epochs as fit. Runs are kept
+below --out and shared by all experiments there; none is ever made twice, and the same command goes on where it stopped.
+
+examples:
+  hebb reproduce list
+  hebb reproduce fig5 --budget 10m
+  hebb reproduce fig5 --epochs 1000 --seeds 3 --data-dir ~/data       what the paper did
+  hebb reproduce fig4 --datasets digits --set batch_size=50 --epochs 20
+  hebb reproduce table2 --datasets mnist,cifar10 --budget 2h --scheduler tcp://10.0.0.1:8786
+"""
+
+import argparse
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from network.errors import BadInput
+from sim.cli.parser import add_json, report
+from sim.experiments import EXPERIMENTS, find_experiment
+from sim.experiments.experiment import Experiment
+from sim.experiments.runs import Planned, plan_runs, read_results
+from sim.grid import Place, local_place, run_grid
+from sim.grid_budget import RESERVE, Cost, parse_budget, plan
+from sim.grid_job import Job, Outcome, epochs_done, seconds_per_epoch
+from sim.run_folder import RunFolder
+from validation.claims import table
+from validation.judging import judge
+from validation.reproduce_page import Reproduction, page_of
+
+BUDGET = "10m"  # where neither --epochs nor --budget is given
+OF_THE_GRID = ("epochs", "seed", "data", "data_dir")  # settings that have flags of their own
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="list|NAME", help=f"one of {', '.join(EXPERIMENTS)}; or list")
+    parser.add_argument("--epochs", type=int, help="passes over the training images of every run")
+    parser.add_argument("--seeds", type=int, help="runs of each cell (default 3; 1 for the tables)")
+    parser.add_argument("--datasets", metavar="NAME,...", help="only these, or others in the place of the paper's")
+    parser.add_argument(
+        "--budget", metavar="TIME", help=f"as many epochs as fit into 90s, 10m, 2h, 1d (default {BUDGET})"
+    )
+    parser.add_argument(
+        "--out", default="runs/reproduce", metavar="DIR", help="pages and runs (default runs/reproduce)"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="where the data sets are (else $HEBB_DATA, or a download)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a setting of all runs, as of hebb train",
+    )
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
+    parser.add_argument("--workers", type=int, help="runs at a time (default: one a GPU, or one every --threads cores)")
+    parser.add_argument("--threads", type=int, default=1, help="of each run (default 1)")
+    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on the workers of this Dask scheduler")
+    parser.add_argument(
+        "--resources", metavar="NAME=N", help="what a run takes of a Dask worker, such as GPU=1 (default with cuda)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run what is not there yet, and write the page."""
+    if args.name == "list":
+        report(args, {name: _listed(each) for name, each in EXPERIMENTS.items()}, _list())
+        return 0
+    experiment = find_experiment(args.name)
+    for flag, value in (("epochs", args.epochs), ("seeds", args.seeds), ("workers", args.workers)):
+        if value is not None and value < 1:
+            raise BadInput(f"--{flag} {value}: expected at least 1")
+    if args.threads < 1:
+        raise BadInput(f"--threads {args.threads}: expected at least 1")
+    if args.epochs and args.budget:
+        raise BadInput("--epochs and --budget: expected one of them; a budget picks the epochs")
+    budget = None if args.epochs else parse_budget(args.budget or BUDGET)
+    changes = _changes(args.set)
+    datasets = [name.strip() for name in args.datasets.split(",") if name.strip()] if args.datasets else None
+    seeds = args.seeds or experiment.seeds
+    runs = plan_runs(experiment, range(seeds), datasets=datasets, changes=changes, data_dir=args.data_dir)
+    runs = [replace(each, config=replace(each.config, device=args.device)) if each.config else each for each in runs]
+    root, place = Path(args.out), _place(args)
+    (root / "runs").mkdir(parents=True, exist_ok=True)
+    grid = _Grid(experiment, [each for each in runs if each.config], root.resolve(), place, not args.quiet)
+    epochs, seeds, choice = grid.of_epochs(args.epochs) if budget is None else grid.within(budget)
+
+    results = read_results([each for each in grid.runs if each.seed < seeds], grid.root, epochs)
+    cells = list(dict.fromkeys(each.point.cell for each in runs))
+    claims = judge(experiment, results, cells, f"after epoch {epochs}")
+    failed = {outcome.folder: outcome.message for outcome in grid.outcomes if outcome.status == "failed"}
+    command = _command(args)
+    made = Reproduction(experiment, runs, results, claims, failed, epochs, seeds, choice, command, changes, grid.root)
+    page = RunFolder(root).write(f"{experiment.name}.html", page_of(made).html())
+    result = {
+        "report": str(page),
+        "epochs": epochs,
+        "seeds": seeds,
+        "runs": len(results),
+        "claims": [claim.as_dict() for claim in claims],
+        "failed": failed,
+    }
+    report(args, result, f"{choice}\n{table(claims)}\nreport: {page}" if claims else f"{choice}\nreport: {page}")
+    at_full_length = epochs >= experiment.base["epochs"]
+    return int(bool(failed) or (at_full_length and any(claim.passed is False for claim in claims)))
+
+
+class _Grid:
+    """The runs of one experiment, brought to a number of epochs or through a time."""
+
+    def __init__(
+        self, experiment: Experiment, runs: Sequence[Planned], root: Path, place: Place, progress: bool
+    ) -> None:
+        self.experiment = experiment
+        self.runs = list(runs)
+        self.root = root
+        self.place = place
+        self.progress = progress
+        self.outcomes: list[Outcome] = []
+
+    def of_epochs(self, epochs: int) -> tuple[int, int, str]:
+        """All runs to so many epochs; epochs, seeds, and a sentence about them."""
+        self._finish(self.runs, epochs)
+        return epochs, self._seeds(), ""
+
+    def within(self, budget: float) -> tuple[int, int, str]:
+        """As many epochs of as many seeds as fit: first one epoch of every cell with one seed, which is timed."""
+        began = time.monotonic()
+        text = f"{budget / 60:g} minutes" if budget >= 60 else f"{budget:g} s"
+        if not self.runs:
+            return 1, 1, ""
+        self._finish([run for run in self.runs if run.seed == 0], 1)
+        costs = self._costs()
+        left = budget * (1 - RESERVE) - (time.monotonic() - began)
+        most = int(self.experiment.base["epochs"])
+        epochs, seeds = plan(costs, left, self.place.width(), most)
+        self._finish([run for run in self.runs if run.seed < seeds], epochs)
+        seconds = sum(cost.seconds for cost in costs) / len(costs)
+        return (
+            epochs,
+            seeds,
+            (
+                f"A budget of {text} chose this: an epoch took {seconds:.1f} s, the mean over the cells, "
+                f"{self.place.width()} runs at a time; all took {(time.monotonic() - began) / 60:.1f} minutes."
+            ),
+        )
+
+    def _seeds(self) -> int:
+        return max((run.seed for run in self.runs), default=0) + 1
+
+    def _costs(self) -> list[Cost]:
+        """Of every run, from its first seed's first epoch; runs that failed or diverged cost nothing more."""
+        found = []
+        seconds = {run.point.labels: seconds_per_epoch(run.folder(self.root)) for run in self.runs if run.seed == 0}
+        for run in self.runs:
+            found.append(Cost(seconds[run.point.labels] or 0.0, epochs_done(run.folder(self.root)), run.seed))
+        return found
+
+    def _finish(self, runs: Sequence[Planned], epochs: int) -> None:
+        jobs = []
+        for run in runs:
+            assert run.config is not None
+            jobs.append(Job.of(run.folder(self.root), replace(run.config, epochs=epochs), self.place.threads))
+        self.outcomes += run_grid(jobs, self.place, progress=self.progress, title=self.experiment.name)
+
+
+def _changes(given: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` by name."""
+    changes = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not value:
+            raise BadInput(f"--set '{text}': expected NAME=VALUE, such as batch_size=50")
+        name = name.strip().replace("-", "_")
+        if name in OF_THE_GRID:
+            raise BadInput(f"--set {text}: --epochs, --seeds, --datasets and --data-dir say this")
+        changes[name] = value.strip()
+    return changes
+
+
+def _place(args: argparse.Namespace) -> Place:
+    resources = {}
+    if args.resources:
+        name, _, count = args.resources.partition("=")
+        if not count.replace(".", "", 1).isdigit():
+            raise BadInput(f"--resources '{args.resources}': expected NAME=N, such as GPU=1")
+        if not args.scheduler:
+            raise BadInput("--resources: only with --scheduler; local workers share the GPUs out by themselves")
+        resources = {name.strip(): float(count)}
+    if args.scheduler:
+        if args.device.startswith("cuda") and not resources:
+            resources = {"GPU": 1.0}
+        return Place(args.workers or 1, args.threads, 0, args.scheduler, resources or None)
+    return local_place(args.device, args.workers, args.threads)
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command line, as it was given but for what was default."""
+    words = ["hebb", "reproduce", args.name]
+    for flag in ("epochs", "seeds", "datasets", "budget", "data_dir", "workers", "scheduler", "resources"):
+        if getattr(args, flag) is not None:
+            words += [f"--{flag.replace('_', '-')}", str(getattr(args, flag))]
+    words += [word for text in args.set for word in ("--set", text)]
+    words += ["--device", args.device] if args.device != "auto" else []
+    words += ["--threads", str(args.threads)] if args.threads != 1 else []
+    words += ["--out", args.out]
+    return shlex.join(words)
+
+
+def _listed(experiment: Experiment) -> dict[str, Any]:
+    missing = sorted({point.needs for point in experiment.points() if point.needs})
+    return {"paper": experiment.paper, "where": experiment.where, "title": experiment.title, "missing": missing}
+
+
+def _list() -> str:
+    width = max(map(len, EXPERIMENTS))
+    lines = []
+    for name, experiment in EXPERIMENTS.items():
+        count = len(experiment.points())
+        lines.append(
+            f"{name.ljust(width)}  {experiment.where}: {experiment.title} ({experiment.paper}; {count} runs a seed)"
+        )
+    return "\n".join(lines)
