@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from math import inf, nan
 from typing import Any
 
 import numpy as np
 
+from network.errors import BadInput
 from network.trace import StepTrace
 from validation.cases import Case
 from validation.claims import Claim
@@ -85,7 +87,11 @@ def agree(
                 key = (variant.name, refused)
                 found.left_out[key] = found.left_out.get(key, 0) + 1
                 continue
-            trace = traces[variant.name] = variant.present(presented)
+            try:
+                trace = traces[variant.name] = variant.present(presented)
+            except BadInput as refusal:
+                found.rows += _refused(case, variant, str(refusal))
+                continue
             agreement = compare(expected_of(presented, trace, variant.rounding, exact), trace, variant.tolerances())
             ties = ties_between(presented, exact, trace)
             found.rows += _rows(case, variant, agreement, ties)
@@ -110,6 +116,20 @@ def _rows(case: Case, variant: Variant, agreement: Agreement, ties: Ties) -> lis
             }
         )  # fmt: skip
     return rows
+
+
+def _refused(case: Case, variant: Variant, why: str) -> list[dict[str, Any]]:
+    """An engine that refuses a presentation is infinitely wrong about it."""
+    nothing = {"largest": inf, "relative": inf, "angle_degrees": nan, "same_sign": 0.0, "equal_bits": 0.0}
+    ties = dict.fromkeys(("tied_outputs", "tied_units", "tied_windows"), 0)
+    return [
+        {
+            **case.words, "engine": variant.name, "quantity": quantity, "layer": 1, **nothing,
+            "tolerance": tolerance.relative, "beyond_tolerance": 1, "first_beyond": f"refused: {why}", **ties,
+            "case": str(case),
+        }
+        for quantity, tolerance in variant.tolerances().items()
+    ]  # fmt: skip
 
 
 def _pair(case: Case, a: str, b: str, agreement: Agreement) -> list[dict[str, Any]]:

@@ -24,6 +24,10 @@ SMALL = {
 POINTS = ("start", "middle", "trained")
 MU = 0.4  # not 1/(C-1): where mu is left out by mistake, it shows
 RULES = ("urfb", "frfb", "bph")
+ETA = 0.1
+# Where the weights of deep convolutional networks change at the gate, self-excitation is squared from layer to layer:
+# at the eta of the paper the first presentation overflows float32.
+SMALLER_ETA = 1e-3
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Case:
         case = self.presented
         return {
             "net": self.net, "data": self.data, "point": self.point, "seed": self.seed,
-            "connectivity": self.connectivity, "rule": case.rule.name, "order": case.order, "gain": case.spec.gain,
+            "connectivity": self.connectivity, "rule": case.rule.name, "order": case.order, "eta": case.eta,
+            "gain": case.spec.gain,
             "feedback_rate": case.rule.feedback_rate, "feedback_decay": case.rule.feedback_decay,
         }  # fmt: skip
 
@@ -91,6 +96,10 @@ def enlarged(weights: Weights, factor: float = 2.5) -> Weights:
     return larger
 
 
+def _eta(net: str, order: str) -> float:
+    return SMALLER_ETA if order == "after_update" and net not in SMALL else ETA
+
+
 def cases(
     net: str, data: Dataset, *, images: int, seeds: Sequence[int], gain: float | None = None, decays: bool = False
 ) -> Iterator[Case]:
@@ -116,7 +125,8 @@ def cases(
             for order in ("before_update",) if rule.symmetric else ("before_update", "after_update"):
                 for connectivity in (1.0, 0.5):
                     weights = Weights.draw(spec, seed, symmetric=rule.symmetric, connectivity=connectivity)
-                    case = Presented(spec, enlarged(weights), pixels, labels, rule, mu=MU, order=order)
+                    eta = _eta(net, order)
+                    case = Presented(spec, enlarged(weights), pixels, labels, rule, eta, MU, order)
                     yield Case(net, data.name, "enlarged", seed, connectivity, case)
 
 
@@ -158,5 +168,5 @@ def trained_cases(
         for name in RULES:
             rule = make_rule(name)
             for order in ("before_update",) if rule.symmetric else ("before_update", "after_update"):
-                case = Presented(spec, weights, pixels, classes, rule, mu=None, order=order)
+                case = Presented(spec, weights, pixels, classes, rule, _eta(net, order), None, order)
                 yield Case(net, data.name, point, seed, 1.0, case), error

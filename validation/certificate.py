@@ -9,12 +9,15 @@ from network.spec import NetworkSpec
 from sim.data import Dataset, load_data
 from sim.engine import CIRCUITS
 from validation.agreement import Agreements, agree
+from validation.boundaries import check_boundaries
 from validation.cases import Case, cases, trained_cases
 from validation.claims import Claim, all_pass
 from validation.evidence import check_laws
-from validation.learning import Learned, learn_in_both_orders, learning_claim
+from validation.learning import Learned, check_depth, learn_in_both_orders, learning_claim
+from validation.limits import Sweep, sweeps
 from validation.locality import excess_of_locality, lively_unit
 from validation.order import check_need, check_order
+from validation.ties import Presented
 from validation.tolerances import TOLERANCES
 from validation.variants import VARIANTS, Variant
 from validation.worst import Worst
@@ -66,6 +69,8 @@ class Certificate:
     errors : dict of (str, str) to float
         Test error at each point of each training run, by network and point.
     learned : list of Learned
+    sweeps : list of Sweep
+        Where it breaks; none where there is no circuit to break.
     """
 
     checked: list[Variant]
@@ -74,6 +79,7 @@ class Certificate:
     agreements: Agreements = field(default_factory=Agreements)
     errors: dict[tuple[str, str], float] = field(default_factory=dict)
     learned: list[Learned] = field(default_factory=list)
+    sweeps: list[Sweep] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -94,6 +100,7 @@ class Certificate:
                 {"net": net, "point": point, "test_error": error} for (net, point), error in self.errors.items()
             ],
             "order_of_update": [vars(run) for run in self.learned],
+            "where_it_breaks": [sweep.as_dict() for sweep in self.sweeps],
         }
 
 
@@ -132,7 +139,10 @@ def certify(
         "small convolutional", digits, updates=150, batch=50, seeds=SEEDS, engine=trainer, eta=0.3
     )
     what = "small convolutional network on digits, 150 updates of 50 images, eta 0.3, URFB, seeds 0 and 1"
-    found.claims.append(learning_claim(found.learned, what))
+    found.claims += [learning_claim(found.learned, what), check_depth(PRESETS)]
+    if circuit:
+        found.sweeps = sweeps(_trained(digits, trainer))
+        found.claims.append(check_boundaries(found.sweeps))
     return found
 
 
@@ -172,6 +182,12 @@ def _plain(small: Sequence[Case], rule: str = "urfb"):
         if case.net == "fully connected" and case.connectivity == 1 and case.presented.rule.name == rule
         and not case.presented.rule.feedback_decay and case.presented.order == "before_update"
     )  # fmt: skip
+
+
+def _trained(digits: Dataset, trainer: str) -> Presented:
+    """The small network at the end of its training, to break things in."""
+    run = trained_cases("small convolutional", digits, images=8, seed=0, updates=150, batch=50, engine=trainer)
+    return next(case.presented for case, _ in run if case.point == "trained" and case.presented.rule.name == "urfb")
 
 
 def _locality(small: Sequence[Case], variants: Sequence[Variant]) -> Claim:

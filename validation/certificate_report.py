@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from circuits.figures import axes_or_new, styled
 from sim.run_folder import RunFolder
+from validation.boundaries import limits_sections
 from validation.certificate import Certificate, Plan
 from validation.evidence import CAUGHT_BY, LAWS
 from validation.report import Picture, Report, Section
@@ -19,16 +20,16 @@ FILES = ("report.html", "agreement.json", "agreement.csv", "pairs.csv")
 QUANTITIES = ("h", "x", "delta", "dW", "dR")
 
 
-def write_report(folder: RunFolder, found: Certificate, plan: Plan, command: str, more: Sequence[Section] = ()) -> None:
-    """Write `FILES` into a folder; `more` sections come before the last."""
+def write_report(folder: RunFolder, found: Certificate, plan: Plan, command: str) -> None:
+    """Write `FILES` into a folder."""
     report, data, rows, pairs = FILES
     folder.write(data, json.dumps({**found.as_dict(), "command": command}, indent=2) + "\n")
     folder.write(rows, _csv(found.agreements.rows))
     folder.write(pairs, _csv(found.agreements.pairs))
-    folder.write(report, certificate_report(found, plan, command, more).html())
+    folder.write(report, certificate_report(found, plan, command).html())
 
 
-def certificate_report(found: Certificate, plan: Plan, command: str, more: Sequence[Section] = ()) -> Report:
+def certificate_report(found: Certificate, plan: Plan, command: str) -> Report:
     """The page: a summary to quote, the claims, what they rest on."""
     sections = [
         Section("Summary", text=summary(found, plan), code=command),
@@ -52,7 +53,7 @@ def certificate_report(found: Certificate, plan: Plan, command: str, more: Seque
                 for quantity in ("delta", "dW")
             ],
         ),
-        *more,
+        *(limits_sections(found.sweeps, command) if found.sweeps else ()),
         _mistakes(),
     ]
     return Report(

@@ -61,7 +61,9 @@ class Difference:
         Going down, a layer's delta comes before its increments, and these before the delta of the layer below.
         """
         up = self.quantity in GOING_UP
-        return (not up, self.layer if up else -self.layer, ("h", "x", "delta", "dW", "dR").index(self.quantity))
+        first = ("h", "x", "delta", "dW", "dR")
+        place = first.index(self.quantity) if self.quantity in first else len(first)
+        return (not up, self.layer if up else -self.layer, place)
 
 
 @dataclass(frozen=True)

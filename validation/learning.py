@@ -1,11 +1,12 @@
 """What the order of update does to learning: the same network, images and seed, in either order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from network.randomness import stream
+from network.reference import present
 from network.rules import ORDERS, make_rule
 from network.spec import NetworkSpec
 from network.weights import Weights
@@ -76,4 +77,29 @@ def learning_claim(found: Sequence[Learned], what: str) -> Claim:
         None,
         f"{what}; {before} {spread[before]}, {after} {spread[after]}; hidden units saturated at the end: "
         f"{shares[before]:.0%} against {shares[after]:.0%}",
+    )
+
+
+def check_depth(nets: Mapping[str, str], eta: float = 0.1, images: int = 2) -> Claim:
+    """The feedback that reaches the first layer of untrained networks, in either order: a number for each."""
+    rng = np.random.default_rng(0)
+    pixels, labels = rng.random((images, 3, 32, 32)), rng.integers(0, 10, images)
+    told, largest = [], 0.0
+    for name, net in nets.items():
+        spec = NetworkSpec.parse(net, (3, 32, 32), 10)
+        weights, found = Weights.draw(spec, 0), []
+        for order in ORDERS:
+            trace = present(spec, weights, pixels, labels, make_rule("urfb"), eta=eta, order=order)
+            found.append(float(np.abs(trace.delta[1]).max()))
+        told.append(f"{name} {found[0]:.1e} and {found[1]:.1e}")
+        largest = max(largest, found[1] / found[0])
+    return Claim(
+        "after-update-depth",
+        "What it does to the feedback of the first layer, before any training: how many times larger it becomes with "
+        "weights that change at the gate.",
+        "Remark 1, the order it leaves open",
+        largest,
+        "",
+        None,
+        f"largest |delta_1| before_update and after_update, eta {eta:g}, {images} random images: {'; '.join(told)}",
     )

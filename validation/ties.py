@@ -8,7 +8,7 @@ So an engine's h and x are held against the reference, and its feedback against 
 engine's own h and x. Whatever it decided otherwise than the reference then lay within rounding, and is counted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def expected_of(case: Presented, found: StepTrace, rounding: float, exact: StepT
             near = np.abs(np.abs(h) - edge) <= room
             own.h[i] = np.where(near, np.where(delta != 0, passing, stopped), h)
     seen = case.by_reference(own)
-    return StepTrace(exact.h, exact.x, seen.delta, seen.dW, seen.dR, exact.ties)
+    return replace(seen, h=exact.h, x=exact.x, ties=exact.ties)
 
 
 def ties_between(case: Presented, a: StepTrace, b: StepTrace) -> Ties:
