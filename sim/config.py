@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from network.errors import BadInput, did_you_mean
 
 # What may change when a run is resumed: how far it goes and where it computes, never what it computes.
-MAY_CHANGE = ("epochs", "data_dir", "device")
+MAY_CHANGE = ("epochs", "data_dir", "device", "kernels")
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -95,6 +95,10 @@ class TrainConfig:
     dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
     engine: Annotated[str, Field(description="torch; event (the circuit); reference (slow, float64 only)")] = "torch"
+    kernels: Annotated[
+        Literal["auto", "plain", "fast"],
+        Field(description="of the torch engine on the CPU: the plain form, compiled, or auto: compiled where possible"),
+    ] = "auto"
     seed: Annotated[int, Field(ge=0, description="of weights, feedback, masks, batches and dropout")] = 0
     # Of the circuits only; without a value it is theirs, see `sim.engine.Settings`.
     timing: Annotated[

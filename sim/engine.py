@@ -25,11 +25,12 @@ from sim.updates import PLAIN, Update, check_update
 # engine: (module, class, package it needs, how to install that)
 ENGINES = {
     "reference": ("sim.reference_engine", "ReferenceEngine", "numpy", ""),
-    "torch": ("sim.torch_engine", "TorchEngine", "torch", 'pip install "hebb[torch]"'),
+    "torch": ("sim.torch_open", "open_torch", "torch", 'pip install "hebb[torch]"'),
     "event": ("sim.event_engine", "EventEngine", "numba", 'pip install "hebb[circuits]"'),
 }
 CIRCUITS = ("event",)  # the engines that read the circuit's settings: epsilon, M, K, gate_phase, unchecked
 DTYPES = ("float32", "float64")
+KERNELS = ("auto", "plain", "fast")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Settings:
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or ``"auto"``: a GPU where there is one.
     seed : int
         Of the dropout masks, and of feedback that is drawn anew.
+    kernels : {"auto", "plain", "fast"}
+        Torch only: the plain form, or compiled kernels on the CPU; automatically the latter where they can be had.
     update : Update
         How increments become changes of the weights: momentum, weight decay, Batch Manhattan, clamped layers.
     epsilon : float
@@ -79,6 +82,7 @@ class Settings:
     dtype: str = "float32"
     device: str = "auto"
     seed: int = 0
+    kernels: str = "auto"
     update: Update = PLAIN
     epsilon: float = 0.2
     M: float | str = "auto"
@@ -91,6 +95,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
+        if self.kernels not in KERNELS:
+            raise unknown("kernels", self.kernels, KERNELS)
         check_update(self.update, self.rule, effective_order(self.rule, self.order))
         if not 0 < self.eta < float("inf"):
             raise BadInput(f"eta {self.eta:g}: expected a positive time step; the paper's is 0.1")

@@ -117,7 +117,9 @@ def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
         config.learns,
     )
     circuit = circuit_settings(config.engine, asdict(config))
-    settings = Settings(rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed, **circuit)
+    settings = Settings(
+        rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed, config.kernels, **circuit
+    )
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
     data = load_data(config.data, config.data_dir)
     spec = NetworkSpec.parse(config.net, data.image_shape, data.classes, config.gain, config.semantics)

@@ -1,0 +1,322 @@
+"""Sums of products held in vector registers, written in LLVM's own instructions: what Numba's compiler does not find.
+
+A loop that adds to an array element goes through memory each time. These functions name a block of sums, keep it in
+registers for the whole loop, and store it at the end. They take flat arrays, all of one floating point type, with
+offsets and strides in elements, and check no bounds. Vectors have 64 bytes (16 float32, 8 float64) on every processor;
+where registers are shorter, the compiler splits them.
+
+Numba keeps compiled callers of these on disk and does not see when this file changes: touch the callers too.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LINE = 64  # bytes in a vector, and in a line of the cache
+
+_INDEX = ir.IntType(64)
+
+# Untyped: what calls such a function leaves out its first parameter.
+of_literals: Any = intrinsic(prefer_literal=True)
+of_values: Any = intrinsic
+
+
+def lanes(itemsize: int) -> int:
+    """Numbers in a vector."""
+    return LINE // itemsize
+
+
+class _Code:
+    """LLVM instructions for arrays of one floating point type."""
+
+    def __init__(self, context: Any, builder: Any, array_type: Any) -> None:
+        self._context = context
+        self.builder = builder
+        dtype = array_type.dtype
+        element = ir.FloatType() if dtype == types.float32 else ir.DoubleType()
+        self._bytes = dtype.bitwidth // 8
+        self.lanes = lanes(self._bytes)
+        self.vector = ir.VectorType(element, self.lanes)
+        name = f"v{self.lanes}f{dtype.bitwidth}"
+        module = builder.module
+        three = ir.FunctionType(self.vector, [self.vector] * 3)
+        self._fma = cgutils.get_or_insert_function(module, three, f"llvm.fma.{name}")
+        total = ir.FunctionType(element, [element, self.vector])
+        self._total = cgutils.get_or_insert_function(module, total, f"llvm.vector.reduce.fadd.{name}")
+        self.zero = ir.Constant(self.vector, None)
+        self._minus_zero = ir.Constant(element, -0.0)
+
+    def data(self, array_type: Any, array: Any) -> Any:
+        return self._context.make_array(array_type)(self._context, self.builder, array).data
+
+    def at(self, pointer: Any, *terms: Any) -> Any:
+        """`pointer` moved by the sum of `terms`, each an index or a Python int."""
+        for term in terms:
+            index = ir.Constant(_INDEX, term) if isinstance(term, int) else term
+            pointer = self.builder.gep(pointer, [index])
+        return pointer
+
+    def load(self, pointer: Any) -> Any:
+        return self.builder.load(self.builder.bitcast(pointer, self.vector.as_pointer()), align=self._bytes)
+
+    def store(self, value: Any, pointer: Any) -> None:
+        self.builder.store(value, self.builder.bitcast(pointer, self.vector.as_pointer()), align=self._bytes)
+
+    def everywhere(self, pointer: Any) -> Any:
+        """The one number at `pointer`, in every place of a vector."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, self.builder.load(pointer), ir.Constant(ir.IntType(32), 0))
+        places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, undefined, places)
+
+    def fma(self, a: Any, b: Any, c: Any) -> Any:
+        return self.builder.call(self._fma, [a, b, c])
+
+    def total(self, vector: Any) -> Any:
+        """The sum of a vector's numbers, added in pairs."""
+        return self.builder.call(self._total, [self._minus_zero, vector], fastmath=("reassoc",))
+
+    def sums(self, count: int) -> list[Any]:
+        """Places for sums, 0 at first; the compiler keeps them in registers."""
+        places = [cgutils.alloca_once(self.builder, self.vector) for _ in range(count)]
+        for place in places:
+            self.builder.store(self.zero, place)
+        return places
+
+    def add_product(self, place: Any, a: Any, b: Any) -> None:
+        self.builder.store(self.fma(a, b, self.builder.load(place)), place)
+
+
+@of_literals
+def tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k, c, c0, c_row):
+    """C[r, :] = sum over k of A[r, k] B[k, :], for `rows` rows of `vectors` vectors, both literal numbers.
+
+    k = (k', k'') goes through k1 times k2 places, those of A at a0 + r * a_row + k' * a_k1 + k'' * a_k2, those of B
+    one after the other, b_k apart. Near the processor's limit where rows * vectors is 16 to 28 and vectors is 2.
+    """
+    signature = types.void(rows, vectors, a, *[types.intp] * 6, b, *[types.intp] * 2, c, *[types.intp] * 2)
+
+    def generate(context, builder, signature, args):
+        *product, c_, c0, c_row = args[2:]
+        code = _Code(context, builder, a)
+        to_c = code.at(code.data(c, c_), c0)
+        for place, at_c in _tile(code, rows.literal_value, vectors.literal_value, (a, b), product, to_c, c_row):
+            code.store(builder.load(place), at_c)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@of_literals
+def add_tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k, c, c0, c_row):
+    """As `tile`, but added to what is in C."""
+    signature = types.void(rows, vectors, a, *[types.intp] * 6, b, *[types.intp] * 2, c, *[types.intp] * 2)
+
+    def generate(context, builder, signature, args):
+        *product, c_, c0, c_row = args[2:]
+        code = _Code(context, builder, a)
+        to_c = code.at(code.data(c, c_), c0)
+        for place, at_c in _tile(code, rows.literal_value, vectors.literal_value, (a, b), product, to_c, c_row):
+            code.store(builder.fadd(code.load(at_c), builder.load(place)), at_c)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _tile(
+    code: _Code, height: int, width: int, array_types: Any, product: Any, to_c: Any, c_row: Any
+) -> Iterator[tuple[Any, Any]]:
+    """The sums of a tile, made; then for each where it is, and where in C it belongs."""
+    builder = code.builder
+    a_, a0, a_row, k1, a_k1, k2, a_k2, b_, b0, b_k = product
+    from_a, from_b = code.at(code.data(array_types[0], a_), a0), code.at(code.data(array_types[1], b_), b0)
+    sums = code.sums(height * width)
+    with cgutils.for_range(builder, k1) as outer, cgutils.for_range(builder, k2) as inner:
+        k = builder.add(builder.mul(outer.index, k2), inner.index)
+        at_b = code.at(from_b, builder.mul(k, b_k))
+        of_b = [code.load(code.at(at_b, v * code.lanes)) for v in range(width)]
+        at_a = code.at(from_a, builder.mul(outer.index, a_k1), builder.mul(inner.index, a_k2))
+        for r in range(height):
+            factor = code.everywhere(code.at(at_a, builder.mul(a_row, ir.Constant(_INDEX, r))))
+            for v in range(width):
+                code.add_product(sums[r * width + v], factor, of_b[v])
+    for r in range(height):
+        at_c = code.at(to_c, builder.mul(c_row, ir.Constant(_INDEX, r)))
+        for v in range(width):
+            yield sums[r * width + v], code.at(at_c, v * code.lanes)
+
+
+@of_literals
+def listed_sum(typing, vectors, count, index, a, i0, b, b0, b_row, c, c0):
+    """C[:] += sum over k < `count` of A[k] B[index[k], :], for `vectors` vectors, a literal number.
+
+    The lists `index` and A begin at i0; B[i, :] is at b0 + i * b_row.
+    """
+    signature = types.void(vectors, types.intp, index, a, types.intp, b, *[types.intp] * 2, c, types.intp)
+    width = vectors.literal_value
+
+    def generate(context, builder, signature, args):
+        _, count, index_, a_, i0, b_, b0, b_row, c_, c0 = args
+        code = _Code(context, builder, a)
+        from_list, from_a = code.at(code.data(index, index_), i0), code.at(code.data(a, a_), i0)
+        from_b, to_c = code.at(code.data(b, b_), b0), code.at(code.data(c, c_), c0)
+        sums = code.sums(width)
+        for v in range(width):
+            builder.store(code.load(code.at(to_c, v * code.lanes)), sums[v])
+        with cgutils.for_range(builder, count) as loop:
+            i = builder.zext(builder.load(code.at(from_list, loop.index)), _INDEX)
+            factor = code.everywhere(code.at(from_a, loop.index))
+            at_b = code.at(from_b, builder.mul(i, b_row))
+            for v in range(width):
+                code.add_product(sums[v], factor, code.load(code.at(at_b, v * code.lanes)))
+        for v in range(width):
+            code.store(builder.load(sums[v]), code.at(to_c, v * code.lanes))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@of_literals
+def listed_products(typing, vectors, count, index, i0, a, a0, b, b0, b_row, c, c0):
+    """C[index[k]] += sum over A[:] B[index[k], :] for k < `count`, with `vectors` vectors in A, a literal number.
+
+    The list `index` begins at i0; B[i, :] is at b0 + i * b_row, C[i] at c0 + i.
+    """
+    signature = types.void(vectors, types.intp, index, types.intp, a, types.intp, b, *[types.intp] * 2, c, types.intp)
+    width = vectors.literal_value
+    chains = min(4, width)  # sums that do not wait for each other
+
+    def generate(context, builder, signature, args):
+        _, count, index_, i0, a_, a0, b_, b0, b_row, c_, c0 = args
+        code = _Code(context, builder, a)
+        from_list, from_b = code.at(code.data(index, index_), i0), code.at(code.data(b, b_), b0)
+        to_c = code.at(code.data(c, c_), c0)
+        from_a = code.at(code.data(a, a_), a0)
+        of_a = [code.load(code.at(from_a, v * code.lanes)) for v in range(width)]
+        with cgutils.for_range(builder, count) as loop:
+            i = builder.zext(builder.load(code.at(from_list, loop.index)), _INDEX)
+            at_b = code.at(from_b, builder.mul(i, b_row))
+            sums = [code.zero] * chains
+            for v in range(width):
+                product = code.load(code.at(at_b, v * code.lanes))
+                sums[v % chains] = code.fma(of_a[v], product, sums[v % chains])
+            while len(sums) > 1:
+                pairs = [sums[p : p + 2] for p in range(0, len(sums), 2)]
+                sums = [builder.fadd(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+            place = code.at(to_c, i)
+            builder.store(builder.fadd(builder.load(place), code.total(sums[0])), place)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@of_literals
+def add_multiple(typing, vectors, factor, f0, rows, x, x0, x_row, c, c0, c_row):
+    """C[r, :] += factor[f0] * X[r, :] for r < `rows`, with `vectors` vectors in a row, a literal number."""
+    signature = types.void(vectors, factor, types.intp, types.intp, x, *[types.intp] * 2, c, *[types.intp] * 2)
+    width = vectors.literal_value
+
+    def generate(context, builder, signature, args):
+        _, factor_, f0, rows, x_, x0, x_row, c_, c0, c_row = args
+        code = _Code(context, builder, x)
+        number = code.everywhere(code.at(code.data(factor, factor_), f0))
+        from_x, to_c = code.at(code.data(x, x_), x0), code.at(code.data(c, c_), c0)
+        with cgutils.for_range(builder, rows) as loop:
+            at_x, at_c = (code.at(p, builder.mul(loop.index, step)) for p, step in ((from_x, x_row), (to_c, c_row)))
+            for v in range(width):
+                place = code.at(at_c, v * code.lanes)
+                code.store(code.fma(number, code.load(code.at(at_x, v * code.lanes)), code.load(place)), place)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@of_literals
+def copy_rows(typing, vectors, rows, x, x0, x_row, c, c0, c_row):
+    """C[r, :] = X[r, :] for r < `rows`, with `vectors` vectors in a row, a literal number."""
+    signature = types.void(vectors, types.intp, x, *[types.intp] * 2, c, *[types.intp] * 2)
+
+    def generate(context, builder, signature, args):
+        _, rows, x_, x0, x_row, c_, c0, c_row = args
+        code = _Code(context, builder, x)
+        from_x, to_c = code.at(code.data(x, x_), x0), code.at(code.data(c, c_), c0)
+        with cgutils.for_range(builder, rows) as loop:
+            at_x, at_c = (code.at(p, builder.mul(loop.index, step)) for p, step in ((from_x, x_row), (to_c, c_row)))
+            for v in range(vectors.literal_value):
+                code.store(code.load(code.at(at_x, v * code.lanes)), code.at(at_c, v * code.lanes))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@of_literals
+def window_maximum(typing, taps, places, names, x, x0, best, b0, place, p0):
+    """best = max over taps k of x[places[k] + x0 + ...], one vector, and the name of the first that is largest.
+
+    `taps` is a literal number; a place below 0 is outside the maps and counts as 0. `names` and `place` are uint8.
+    """
+    signature = types.void(taps, places, names, x, types.intp, best, types.intp, place, types.intp)
+    count = taps.literal_value
+
+    def generate(context, builder, signature, args):
+        _, places_, names_, x_, x0, best_, b0, place_, p0 = args
+        code = _Code(context, builder, x)
+        at_places, at_names = code.data(places, places_), code.data(names, names_)
+        from_x = code.at(code.data(x, x_), x0)
+        zeros = cgutils.alloca_once_value(builder, code.zero)
+        outside = builder.bitcast(zeros, from_x.type)
+        small = ir.VectorType(ir.IntType(8), code.lanes)
+        largest, winner = None, None
+        for k in range(count):
+            where = builder.load(code.at(at_places, k))
+            is_inside = builder.icmp_signed(">=", where, ir.Constant(_INDEX, 0))
+            value = code.load(builder.select(is_inside, builder.gep(from_x, [where]), outside))
+            undefined = ir.Constant(small, ir.Undefined)
+            one = builder.insert_element(undefined, builder.load(code.at(at_names, k)), ir.Constant(ir.IntType(32), 0))
+            indices = ir.Constant(ir.VectorType(ir.IntType(32), code.lanes), [0] * code.lanes)
+            name = builder.shuffle_vector(one, undefined, indices)
+            if k == 0:
+                largest, winner = value, name
+            else:
+                larger = builder.fcmp_ordered(">", value, largest)
+                largest, winner = builder.select(larger, value, largest), builder.select(larger, name, winner)
+        code.store(largest, code.at(code.data(best, best_), b0))
+        to = builder.bitcast(code.at(code.data(place, place_), p0), small.as_pointer())
+        builder.store(winner, to, align=1)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@of_values
+def bits_below(typing, codes, c0, limit):
+    """Which of the 16 uint8 from c0 on are below `limit` (uint8): bit k of the uint64 for the k-th."""
+    signature = types.uint64(codes, types.intp, types.uint8)
+
+    def generate(context, builder, signature, args):
+        codes_, c0, limit = args
+        vector = ir.VectorType(ir.IntType(8), 16)
+        data = context.make_array(codes)(context, builder, codes_).data
+        at = builder.bitcast(builder.gep(data, [c0]), vector.as_pointer())
+        undefined = ir.Constant(vector, ir.Undefined)
+        one = builder.insert_element(undefined, limit, ir.Constant(ir.IntType(32), 0))
+        everywhere = builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16))
+        found = builder.icmp_unsigned("<", builder.load(at, align=1), everywhere)
+        return builder.zext(builder.bitcast(found, ir.IntType(16)), ir.IntType(64))
+
+    return signature, generate
+
+
+@of_values
+def lowest_bit(typing, bits):
+    """The place of the lowest bit that is set; at least one must be."""
+    signature = types.int64(types.uint64)
+
+    def generate(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, generate

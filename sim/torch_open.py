@@ -1,0 +1,42 @@
+"""Which form of the torch engine runs: the plain one, or compiled kernels where they can be had."""
+
+from network.errors import BadInput
+from network.spec import NetworkSpec
+from network.weights import Weights
+from sim.engine import Settings
+from sim.torch_engine import TorchEngine
+from sim.torch_engine import _device as device_of
+from sim.torch_memory import keep_freed_memory
+
+
+def open_torch(spec: NetworkSpec, weights: Weights, settings: Settings) -> TorchEngine:
+    """The torch engine, in the form that `settings.kernels` asks for.
+
+    Raises
+    ------
+    BadInput
+        For a device that is not there, or fast kernels where something is in their way.
+    """
+    device = device_of(settings.device)
+    if device == "cpu":
+        keep_freed_memory()
+    obstacle = _obstacle(spec, settings, device)
+    if obstacle and settings.kernels == "fast":
+        raise BadInput(f"kernels 'fast': {obstacle}; 'auto' takes the plain form then")
+    if obstacle or settings.kernels == "plain":
+        return TorchEngine(spec, weights, settings)
+    from sim.torch_fast import FastTorchEngine  # here, because only this form needs Numba
+
+    return FastTorchEngine(spec, weights, settings)
+
+
+def _obstacle(spec: NetworkSpec, settings: Settings, device: str) -> str:
+    """What is in the way of fast kernels; empty where nothing is."""
+    if device != "cpu":
+        return f"they are for the CPU, and the device is {device}"
+    try:
+        from sim.fast_plan import why_not
+    except ModuleNotFoundError as error:
+        return f"they need the package '{error.name}', which is not installed: pip install 'hebb[fast]'"
+    found = why_not(spec, settings)
+    return f"they do not know {found}" if found else ""
