@@ -4,9 +4,9 @@
 
 Both present the same images with the same timing, in turn within one process, one thread each (rule urfb, float64,
 random pixels of CIFAR-10's shape); medians of the rounds are reported, in processor time, which suffers less from what
-else is running. A round of Brian2 includes building the network
-and generating its code, which every presentation needs. What compiles does so in a first presentation that is not
-counted, and is reported by itself. Targets that need a compiler take minutes for that.
+else is running. A round of Brian2 includes building the network and generating its code, which every presentation
+needs. What compiles does so in a first presentation that is not counted, and is reported by itself. Targets that need a
+compiler take minutes for that.
 """
 
 import argparse

@@ -119,24 +119,10 @@ class Presentation:
             match step.kind:
                 case "present":
                     self._raise(INPUT, "present")
-                case "teach":
-                    self._teach()
-                case "gate":
-                    self._open(step)
-                case "close":
-                    self._close(step)
-                case "send":
-                    self._send(step)
-                case "feed":
-                    self._feed(step)
-                case "settle":
-                    self._settled.add(step.layer)
+                case "settle" | "latch" | "rise" | "arrive" | "replace":
                     self._fire(step)
-                case "latch":
-                    self._misjudge(step)
-                    self._fire(step)
-                case "rise" | "arrive" | "replace":
-                    self._fire(step)
+                case "teach" | "gate" | "close" | "send" | "feed":
+                    getattr(self, f"_{step.kind}")(step)
 
     def _fire(self, step: Step) -> None:
         """Have the units that a step is about fire the event of its name."""
@@ -146,6 +132,10 @@ class Presentation:
             raise BadInput(
                 f"{node.name}: units of shape {list(units.shape)} in the run: expected {[self._count, *node.shape]}"
             )
+        if step.kind == "settle":
+            self._settled.add(step.layer)
+        if step.kind == "latch":
+            self._misjudge(step)
         self._raise(node.name, step.kind, units)
 
     def _raise(self, name: str, event: str, units: np.ndarray | None = None) -> None:
@@ -179,7 +169,7 @@ class Presentation:
         self._raise(node.sources[0], "send")
         values(self._group[node.name], "arriving")[:] = 0
 
-    def _teach(self) -> None:
+    def _teach(self, _: Step) -> None:
         output = self._group[self._top.name]
         bound = self._bounds.forward(self._top, self._tags.weights.W)
         told = self._circuit.supervise(self._maps(self._top, "p"), self._labels, bound)
@@ -189,7 +179,7 @@ class Presentation:
         self._raise(self._top.name, "teach")
         self._set_reading()
 
-    def _open(self, step: Step) -> None:
+    def _gate(self, step: Step) -> None:
         if self._spec.weighted[step.layer - 1].is_output:
             self._fire(step)
             self._set_reading()
