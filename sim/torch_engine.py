@@ -137,8 +137,8 @@ class TorchEngine:
     @torch.no_grad()
     def take_statistics(self, images: Tensor, *, first: bool) -> None:
         activity = self._forward(self._pixels(images))
-        for i in activity.normalised:
-            self._normalisation.take_statistics(i, activity.h[i], first=first)
+        for i, normalised in activity.normalised.items():
+            self._normalisation.take_statistics(i, normalised, first=first)
 
     def weights(self) -> Weights:
         norm = self._normalisation
@@ -160,7 +160,7 @@ class TorchEngine:
         """Equation (1) from the input up; with a `step`, the Drop layers drop. To `classify`, normalised layers take
         the statistics they keep.
         """
-        masks = {} if step is None else dropout_masks(self.spec, self.settings.seed, step, len(images))
+        masks = {} if step is None else self._dropout(step, len(images))
         activity = Activity({}, {INPUT: images}, {}, {}, {})
         h, x, winner, kept, normalised = activity
         for node in self.spec.nodes:
@@ -185,6 +185,10 @@ class TorchEngine:
                         drive, normalised[node.index] = self._normalisation.drive(node, drive)
                     x[node.name] = torch_units.activity(node, drive, self.spec.gain)
         return activity
+
+    def _dropout(self, step: int, count: int) -> dict[str, np.ndarray]:
+        """Which units each Drop layer keeps, by node."""
+        return dropout_masks(self.spec, self.settings.seed, step, count)
 
     def _error(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """delta_L: equation (6), or y - softmax(x)."""

@@ -1,4 +1,8 @@
-"""Batch normalisation on torch tensors: `network.normalisation`, with what a network keeps of it."""
+"""Batch normalisation on torch tensors: `network.normalisation`, with what a network keeps of it.
+
+torch's own kernels compute it, each in one pass over memory; their derivative is linear in what comes down, so that
+-dL/dz goes in and -dL/dh comes out.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,10 +17,11 @@ from network.weights import Weights
 
 
 class Normalised(NamedTuple):
-    """One layer in one batch: z = (h - mean) / deviation, and the deviation of each feature."""
+    """One layer in one batch: its inputs h, and the mean and 1 / deviation of each feature."""
 
-    z: Tensor
-    deviation: Tensor
+    h: Tensor
+    mean: Tensor
+    inverse: Tensor
 
 
 class Normalisation:
@@ -37,46 +42,31 @@ class Normalisation:
 
     def drive(self, node: Node, h: Tensor) -> tuple[Tensor, Normalised]:
         """What sigma is taken of in a batch that is learned from, and what its feedback will need."""
-        deviation, mean = torch.var_mean(h, _places(h), correction=0)
-        deviation = (deviation + EPSILON).sqrt()
-        normalised = Normalised(_normalise(h, mean, deviation), deviation)
-        return self._affine(node, normalised.z), normalised
+        gamma, beta = self.gamma.get(node.index), self.beta.get(node.index)
+        drive, *statistics = torch.native_batch_norm(h, gamma, beta, None, None, True, 0.0, EPSILON)
+        return drive, Normalised(h, *statistics)
 
     def drive_by_statistics(self, node: Node, h: Tensor) -> Tensor:
         """What sigma is taken of where images are classified: by the statistics that are kept."""
-        return self._affine(node, _normalise(h, self.mean[node.index], self.deviation[node.index]))
+        i = node.index
+        slope, offset = 1 / self.deviation[i], -self.mean[i] / self.deviation[i]
+        if node.is_affine:
+            slope, offset = self.gamma[i] * slope, self.gamma[i] * offset + self.beta[i]
+        shape = (1, -1, *[1] * (h.ndim - 2))
+        return h * slope.reshape(shape) + offset.reshape(shape)
 
     def feedback(self, node: Node, delta: Tensor, normalised: Normalised) -> tuple[Tensor, dict[str, Tensor]]:
         """-dL/dh from -dL/d(drive), and the sums over the batch that slope and offset learn from, where they do."""
-        z, deviation = normalised
-        sums: dict[str, Tensor] = {}
-        if node.is_affine:
-            sums = {"gamma": (delta * z).sum(_places(z)), "beta": delta.sum(_places(z))}
-            delta = _by_feature(self.gamma[node.index], z) * delta
-        moves, stretches = delta.mean(_places(z), keepdim=True), (delta * z).mean(_places(z), keepdim=True)
-        return (delta - moves - z * stretches) / _by_feature(deviation, z), sums
+        h, mean, inverse = normalised
+        gamma = self.gamma.get(node.index)
+        wanted = [True, node.is_affine, node.is_affine]
+        below, of_gamma, of_beta = torch.ops.aten.native_batch_norm_backward(
+            delta, h, gamma, None, None, mean, inverse, True, EPSILON, wanted
+        )
+        return below, {"gamma": of_gamma, "beta": of_beta} if node.is_affine else {}
 
-    def take_statistics(self, i: int, h: Tensor, *, first: bool) -> None:
-        """As `sim.engine.Engine.take_statistics`, for the inputs h of layer i."""
-        variance, mean = torch.var_mean(h, _places(h), correction=0)
+    def take_statistics(self, i: int, normalised: Normalised, *, first: bool) -> None:
+        """As `sim.engine.Engine.take_statistics`, for layer i in one batch."""
         share = 1.0 if first else AVERAGING
-        for average, new in ((self.mean[i], mean), (self.deviation[i], (variance + EPSILON).sqrt())):
+        for average, new in ((self.mean[i], normalised.mean), (self.deviation[i], 1 / normalised.inverse)):
             average += share * (new - average)
-
-    def _affine(self, node: Node, z: Tensor) -> Tensor:
-        if not node.is_affine:
-            return z
-        return _by_feature(self.gamma[node.index], z) * z + _by_feature(self.beta[node.index], z)
-
-
-def _places(h: Tensor) -> list[int]:
-    """The dimensions of images and places: all but that of the features."""
-    return [0, *range(2, h.ndim)]
-
-
-def _normalise(h: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    return (h - _by_feature(mean, h)) / _by_feature(deviation, h)
-
-
-def _by_feature(values: Tensor, like: Tensor) -> Tensor:
-    return values.reshape(1, -1, *[1] * (like.ndim - 2))
