@@ -125,7 +125,7 @@ class RunFolder:
 def weights_bytes(weights: Weights, epoch: int) -> bytes:
     """Weights in safetensors form: ``W/<i>``, ``R/<i>``, ``mask_W/<i>`` and whatever else they hold; epoch, sum."""
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.arrays().items()}
-    return save(arrays, {"epoch": str(epoch), "sha256": _sum(arrays)})
+    return save(arrays, {"epoch": f"{epoch} {_sum(arrays)}"})  # one entry: of several the order would vary
 
 
 def _sum(arrays: dict[str, np.ndarray]) -> str:
@@ -141,10 +141,10 @@ def read_weights(path: Path) -> tuple[Weights, int]:
     """Weights and epoch from a safetensors file; `BadInput` where it is damaged."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            epoch = int(header["epoch"])
+            number, _, written = (file.metadata() or {})["epoch"].partition(" ")
+            epoch = int(number)
             arrays = {name: file.get_tensor(name) for name in file.keys()}
-        if "sha256" in header and header["sha256"] != _sum(arrays):
+        if written and written != _sum(arrays):
             raise ValueError("its numbers are not those that were written")
         weights = Weights.of(arrays)
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
