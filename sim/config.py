@@ -94,7 +94,7 @@ class TrainConfig:
     ] = "all"
     dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
-    engine: Annotated[str, Field(description="torch; event (the circuit); reference (slow, float64 only)")] = "torch"
+    engine: Annotated[str, Field(description="torch; event, brian (circuits); reference (slow, float64)")] = "torch"
     kernels: Annotated[
         Literal["auto", "plain", "fast"],
         Field(description="of the torch engine on the CPU: the plain form, compiled, or auto: compiled where possible"),
@@ -119,6 +119,7 @@ class TrainConfig:
         Field(description="circuits: when outputs are read, share of a cycle after they are nearest 0, default auto"),
     ] = None
     unchecked: Annotated[bool | None, Field(description="circuits: let what exceeds M and K pass")] = None
+    dt: Annotated[float | None, Field(description="circuit brian: time step, ms, default 0.1")] = None
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}

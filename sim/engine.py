@@ -27,8 +27,9 @@ ENGINES = {
     "reference": ("sim.reference_engine", "ReferenceEngine", "numpy", ""),
     "torch": ("sim.torch_open", "open_torch", "torch", 'pip install "hebb[torch]"'),
     "event": ("sim.event_engine", "EventEngine", "numba", 'pip install "hebb[circuits]"'),
+    "brian": ("sim.brian_engine", "BrianEngine", "brian2", 'pip install "hebb[circuits]"'),
 }
-CIRCUITS = ("event",)  # the engines that read the circuit's settings: epsilon, M, K, gate_phase, unchecked
+CIRCUITS = ("event", "brian")  # the engines that read the circuit's settings: epsilon, M, K, gate_phase, unchecked
 DTYPES = ("float32", "float64")
 KERNELS = ("auto", "plain", "fast")
 
