@@ -18,6 +18,7 @@ from network.rules import Rule, effective_order
 from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
+from sim import ranks
 from sim.circuit_limits import check_circuit
 from sim.schedule import Timing
 from sim.updates import PLAIN, Update, check_update
@@ -185,6 +186,8 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
         check_circuit(name, spec, settings.rule, settings.update)
     module, engine, package, install = ENGINES[name]
     try:
+        if ranks.count() > 1:
+            return importlib.import_module("sim.distributed").open_shared(name, spec, weights, settings)
         return getattr(importlib.import_module(module), engine)(spec, weights, settings)
     except ModuleNotFoundError as error:
         if error.name != package:

@@ -26,6 +26,7 @@ from safetensors.numpy import save
 from network.errors import BadInput
 from network.spec import NetworkSpec
 from network.weights import Weights
+from sim import ranks
 from sim.config import TrainConfig, config_text, make_config, read_config
 
 CONFIG, METRICS, WEIGHTS, ENVIRONMENT = "config.toml", "metrics.jsonl", "weights.safetensors", "environment.txt"
@@ -48,6 +49,8 @@ class RunFolder:
             Where it holds a run already, or cannot be made.
         """
         run = cls(Path(path))
+        if not ranks.is_first():
+            return run
         if (run.path / CONFIG).exists() or (run.path / WEIGHTS).exists():
             raise BadInput(
                 f"--out {path}: holds a run already, and no run is ever overwritten; "
@@ -70,7 +73,12 @@ class RunFolder:
         return cls(Path(path))
 
     def write(self, name: str, content: str | bytes) -> Path:
-        """Write a file so that it is whole whenever it is there, even if the machine stops half way."""
+        """Write a file so that it is whole whenever it is there, even if the machine stops half way.
+
+        Of the processes that share a run only the first writes.
+        """
+        if not ranks.is_first():
+            return self.path / name
         handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:

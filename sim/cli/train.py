@@ -5,11 +5,14 @@ examples:
   hebb train --data cifar10 --rule frfb --epochs 20 --seed 1
   hebb train --net "Conv 16 3x3; Maxpool 3; Full 100; Output" --data mnist --data-dir ~/data
   hebb train --engine event --timing 10                     through the circuits, in finite time
+  hebb train --net liao_cifar --data cifar10 --rule usf --norm bn --manhattan 1 --momentum .9 --batch-size 100 --eta 5e-4
+                                                            table 2 of Liao and others, uSF+BN+BM
   hebb train --config run.toml --eta .05                    a flag wins over the file
   hebb train --resume runs/simpnet-urfb-digits-seed0 --epochs 40
 """
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from network.errors import BadInput
@@ -48,20 +51,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print where the run is and how it ended."""
+    from sim import ranks
+    from sim.run_folder import CONFIG
     from sim.train import resume, start, summary
 
     flags = {name: getattr(args, name) for name in FIELDS if getattr(args, name) is not None}
     make_config(flags, SPELL)  # a mistake in a flag is reported as the flag's, wherever the other values come from
     given: dict[str, Any] = {**(read_config(args.config) if args.config else {}), **flags}
+    progress = not args.quiet and ranks.is_first()
+    if ranks.restarted() and args.out and (Path(args.out) / CONFIG).exists():
+        args.resume, args.out = args.out, None  # torchrun gives the same command again after a process was lost
     if args.resume:
         if args.out:
             raise BadInput(f"--out {args.out}: a resumed run stays in its folder, {args.resume}; leave --out away")
-        finished = resume(args.resume, given, spell=SPELL, progress=not args.quiet)
+        finished = resume(args.resume, given, spell=SPELL, progress=progress)
     else:
         config = make_config({**args.own_defaults, **given}, SPELL)
         if effective_order(make_rule(config.rule), config.order) != config.order:
             note(f"rule '{config.rule}' feeds back through W and always runs before_update")
-        finished = start(config, args.out, progress=not args.quiet)
+        finished = start(config, args.out, progress=progress)
+    if not ranks.is_first():
+        return 0
     last = finished.rows[-1] if finished.rows else None
     text = f"{finished.folder}: {len(finished.rows)} epochs" + (f"; {summary(last)}" if last else "")
     report(args, {"folder": str(finished.folder), "epochs": len(finished.rows), "last": last}, text)
