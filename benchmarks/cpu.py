@@ -157,6 +157,18 @@ class Server:
         return json.loads(self._process.stdout.readline())
 
 
+def not_for(spec: Any) -> str:
+    """Why the peers cannot run a network; empty where they can. They are written for the paper's own layers."""
+    for layer in spec.layers:
+        if layer.keyword not in ("Conv", "Maxpool", "Drop", "SUM", "Full", "Output"):
+            return f"'{layer}' has no counterpart among the peers"
+        if layer.keyword == "Conv" and not all(k % 2 for k in layer.kernel):
+            return f"'{layer}': the peers pad both sides alike; use an odd kernel"
+        if layer.keyword == "Maxpool" and str(layer) != "Maxpool 3":
+            return f"'{layer}': the peers know Maxpool 3"
+    return ""
+
+
 def serve(options: argparse.Namespace) -> None:
     """Answer with the names of the variants, then with the seconds of one update for every name that is read."""
     import torch
@@ -218,7 +230,8 @@ def peers(spec: Any, images: Any, labels: Any) -> dict[str, Callable[[], Any]]:
                 case "Maxpool":
                     values[node.name] = functional.max_pool2d(below, node.layer.size, node.layer.stride, 1)
                 case "Conv":
-                    h = functional.conv2d(below, W[node.index], padding=node.layer.kernel[0] // 2)
+                    kh, kw = node.layer.kernel
+                    h = functional.conv2d(below, W[node.index], padding=(kh // 2, kw // 2))
                     values[node.name] = functional.hardtanh(h)
                 case _:
                     h = functional.linear(below.flatten(1), W[node.index])

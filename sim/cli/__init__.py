@@ -19,6 +19,7 @@ COMMANDS = {
     "validate": ("validation.command", "check claim by claim that the circuit computes the algorithm, write a report"),
     "theory": ("validation.theory.command", "check the paper's theorems and figure 12, in and outside hypotheses"),
     "reproduce": ("validation.reproduce", "run a figure or table of the papers again, write a page about it"),
+    "bench": ("sim.cli.bench", "measure speeds against plain PyTorch"),
     "demo": ("validation.demo", "simulate the circuits, train three rules on embedded digits, write a report"),
 }
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
