@@ -4,6 +4,10 @@ examples:
   hebb show deepernet
   hebb show simpnet --input 1x28x28 --json
   hebb show "Conv 16 3x3; Conv 16 3x3; SUM; Full 100; Output" --classes 100
+  hebb show "Conv 48 9x9/2 valid BN ReLU; Maxpool 2 valid; Full 2C>=256 ReLU; Output" --input 3x119x119
+
+Notation: Conv F KxK[/S] [valid], Local likewise, Full N or Full 2C[>=N] (units a class, at least N), then any of BN,
+BN-affine, ReLU; Maxpool K[/S] [corner|valid], Avgpool likewise; Drop p; SUM; Output.
 """
 
 import argparse

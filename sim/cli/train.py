@@ -5,8 +5,7 @@ examples:
   hebb train --data cifar10 --rule frfb --epochs 20 --seed 1
   hebb train --net "Conv 16 3x3; Maxpool 3; Full 100; Output" --data mnist --data-dir ~/data
   hebb train --engine event --timing 10                     through the circuits, in finite time
-  hebb train --net liao_cifar --data cifar10 --rule usf --norm bn --manhattan 1 --momentum .9 --batch-size 100 --eta 5e-4
-                                                            table 2 of Liao and others, uSF+BN+BM
+  hebb train --net liao_cifar --data cifar10 --rule usf --norm bn --manhattan 1 --momentum .9 --eta 5e-4
   hebb train --config run.toml --eta .05                    a flag wins over the file
   hebb train --resume runs/simpnet-urfb-digits-seed0 --epochs 40
 """

@@ -6,9 +6,11 @@ import pytest
 from network.errors import BadInput
 from network.feedback import sign_factors, with_signs_of
 from network.randomness import stream
+from network.reference import present
 from network.rules import RULES, Signs, effective_order, make_rule
 from network.spec import NetworkSpec
 from network.weights import Weights
+from validation.tolerances import TOLERANCES
 
 SPEC = NetworkSpec.parse("Conv 8 5x3; Maxpool 2/2; Local 4 3x3; Full 60; Output", (3, 10, 12), 7)
 LARGE = NetworkSpec.parse("Full 400; Output", (1, 20, 25), 10)  # 200,000 weights in its first layer
@@ -128,6 +130,49 @@ def test_rescalings_of_other_codes():
     expected = {1: np.sqrt(2 / (15 * 8)), 2: np.sqrt(2 / (9 * 4)), 3: 1 / np.sqrt(120), 4: 1 / np.sqrt(60)}
     for i, scale in expected.items():
         assert np.abs(xiao.R[i]) == pytest.approx(scale, rel=1e-12)
+
+
+def feedback_as_defined(rule, W, M, S):
+    """V of section 2 (NuSF: section 5) from W and the matrices that are drawn."""
+    sign = np.where(W < 0, -1.0, 1.0)
+    return {"usf": sign, "nusf": sign / W.shape[1], "brsf": M * sign * S, "frsf": M * sign * S}[rule]
+
+
+@pytest.mark.parametrize("rule", FROM_SIGNS)
+def test_the_update_of_every_rule_is_equation_2(rule):
+    # dE/dX_i = sum_j V_ij f'(N_j) dE/dY_j, index by index, and the update is the product of what a synapse connects.
+    seed, eta, p = 2, 0.3, 0.25 if rule in ("brsf", "frsf") else 0.0
+    spec = NetworkSpec.parse("Full 5 ReLU; Full 4 ReLU; Output", (3, 2, 1), 3)
+    weights = Weights.draw(spec, seed, make_rule(rule, flip_probability=p))
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((2, 3, 2, 1)), np.array([2, 0])
+    V = {}
+    for i, W in weights.W.items():
+        M = stream(seed, "magnitudes", i, 0).random(W.shape)
+        S = np.where(stream(seed, "flips", i, 0).random(W.shape) < p, -1.0, 1.0)
+        V[i] = feedback_as_defined(rule, W, M, S)
+    expected = {i: np.zeros_like(W) for i, W in weights.W.items()}
+    for image, label in zip(images, labels, strict=True):
+        X, N = {0: image.ravel()}, {}
+        for i in (1, 2, 3):
+            N[i] = np.array(
+                [sum(weights.W[i][j, k] * X[i - 1][k] for k in range(len(X[i - 1]))) for j in range(len(weights.W[i]))]
+            )
+            X[i] = N[i] if i == 3 else np.array([max(n, 0.0) for n in N[i]])
+        total = sum(np.exp(y) for y in X[3])
+        dE = {3: np.array([np.exp(y) / total - (c == label) for c, y in enumerate(X[3])])}
+        for i in (3, 2, 1):
+            slope = np.array([1.0 if i == 3 or n > 0 else 0.0 for n in N[i]])
+            for j in range(len(N[i])):
+                for k in range(len(X[i - 1])):
+                    expected[i][j, k] -= eta / 2 * slope[j] * dE[i][j] * X[i - 1][k]
+            dE[i - 1] = np.array(
+                [sum(V[i][j, k] * slope[j] * dE[i][j] for j in range(len(N[i]))) for k in range(len(X[i - 1]))]
+            )
+    trace = present(spec, weights, images, labels, make_rule(rule, flip_probability=p), eta=eta)
+    for i, dW in trace.dW.items():
+        assert dW == pytest.approx(expected[i], rel=TOLERANCES["float64"].relative, abs=1e-15)
+        assert dW.any()
 
 
 @pytest.mark.parametrize(

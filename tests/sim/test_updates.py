@@ -107,6 +107,21 @@ def test_engines_agree_on_updates(rule, update):
     assert any(name.startswith("tau/W") for name in ours)
 
 
+@pytest.mark.parametrize("update", [Update(1, 0.9, 1e-3), Update(learns="top"), Update(schedule=((1, 0.1),))])
+def test_networks_that_have_a_fast_form_heed_the_update_too(update):
+    spec, weights, *_ = presentation(
+        "Conv 8 3x3; Maxpool 3; Drop .2; Full 20; Output", "urfb", shape=(2, 8, 8), classes=5
+    )
+    runners = [engine_of(engine, spec, weights, "urfb", eta=0.05, update=update) for engine in ENGINES]
+    for runner in runners:
+        for step, (images, labels) in enumerate(batches(3)):
+            runner.learn(runner.stage(images), runner.stage(labels), step)
+    ours, theirs = (runner.weights().arrays() for runner in runners)
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert np.abs(value - theirs[name]).max() <= TOLERANCES["trained"].relative * np.abs(value).max()
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_urfb_keeps_the_difference_of_w_and_r_under_batch_manhattan(engine):
     runner = started(engine, "urfb", Update(1, 0.9))
