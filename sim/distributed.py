@@ -1,0 +1,116 @@
+"""One run on several processes, as torchrun starts them: each takes its share of every batch.
+
+The increments are summed over all processes before they become weights. So all hold the same weights throughout, and
+the run is that of one process with the same batches, up to the order in which a batch is added up. Every process holds
+all images: which of them a batch has is drawn anew each epoch.
+"""
+
+import atexit
+import os
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from network.errors import BadInput
+from network.spec import NetworkSpec
+from network.weights import Weights
+from sim import ranks
+from sim.engine import Settings
+from sim.torch_engine import Gate, TorchEngine
+
+
+class SharedTorchEngine(TorchEngine):
+    """The torch engine as one of several processes. See `sim.engine.Engine` for the methods."""
+
+    def __init__(self, spec: NetworkSpec, weights: Weights, settings: Settings) -> None:
+        super().__init__(spec, weights, settings)
+        self._batch = 0  # images of the batch that is being learned, over all processes
+        self._share = slice(0, 0)  # those of them that are this one's
+
+    @torch.no_grad()
+    def learn(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
+        self._batch, self._share = len(images), share_of(len(images))
+        wrong = super().learn(images[self._share], labels[self._share], step)
+        return wrong if self._is_whole() else _summed(wrong)
+
+    def _is_whole(self) -> bool:
+        """Whether each process takes the whole batch: one with fewer images than there are processes."""
+        return self._share == slice(0, self._batch)
+
+    def _dropout(self, step: int, count: int) -> dict[str, np.ndarray]:
+        """The share of the masks that one process would draw for the whole batch."""
+        return {name: mask[self._share] for name, mask in super()._dropout(step, self._batch).items()}
+
+    def _increments(self, i: int, delta: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The means over each process's images, weighted by their number and added up: the mean over the batch."""
+        dW, dR = super()._increments(i, delta, x)
+        if self._is_whole():
+            return dW, dR
+        weight = len(delta) / self._batch
+        summed = _summed(dW * weight)
+        if dR is None:
+            return summed, None
+        return summed, summed if dR is dW else _summed(dR * weight)
+
+    def _change(self, gate: Gate, step: int, count: int) -> None:
+        super()._change(gate, step, self._batch)
+
+    @torch.no_grad()
+    def outputs(self, images: Tensor) -> Tensor:
+        share = share_of(len(images))
+        if share == slice(0, len(images)):
+            return super().outputs(images)
+        found = torch.zeros((len(images), self.spec.classes), dtype=self.dtype, device=self.device)
+        found[share] = super().outputs(images[share])
+        return _summed(found)
+
+    def weights(self) -> Weights:
+        """The weights, once it is sure that all processes have the same."""
+        weights = super().weights()
+        own = torch.tensor([float(w.sum(dtype="float64")) for w in weights.W.values()], dtype=torch.float64)
+        first = own.to(self.device)
+        dist.broadcast(first, 0)
+        if not torch.equal(first.cpu(), own):
+            raise RuntimeError(f"process {ranks.own()} has other weights than process 0: the run is no longer one")
+        return weights
+
+
+def share_of(count: int) -> slice:
+    """Which of `count` images are this process's: equal parts but for one image, or all where there are too few."""
+    processes, own = ranks.count(), ranks.own()
+    if count < processes:
+        return slice(0, count)
+    return slice(count * own // processes, count * (own + 1) // processes)
+
+
+def open_shared(name: str, spec: NetworkSpec, weights: Weights, settings: Settings) -> TorchEngine:
+    """This process's engine of a run that torchrun has started, joined with the others.
+
+    Raises
+    ------
+    BadInput
+        For an engine that runs in one process only, or a network with batch normalisation.
+    """
+    if name != "torch":
+        raise BadInput(f"torchrun: engine '{name}' runs in one process; --engine torch shares its batches out")
+    if any(node.synaptic.norm for node in spec.weighted):
+        raise BadInput("torchrun: batch normalisation needs the whole batch in one process; train it without torchrun")
+    device = settings.device
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    if not dist.is_initialized():
+        if device.startswith("cuda"):
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        atexit.register(dist.destroy_process_group)
+    return SharedTorchEngine(spec, weights, replace(settings, device=device))
+
+
+def _summed(tensor: Tensor) -> Tensor:
+    """The sum over all processes, the same bits on each."""
+    tensor = tensor.contiguous()
+    dist.all_reduce(tensor)
+    return tensor
