@@ -92,7 +92,10 @@ def agree(
             except BadInput as refusal:
                 found.rows += _refused(case, variant, str(refusal))
                 continue
-            agreement = compare(expected_of(presented, trace, variant.rounding, exact), trace, variant.tolerances())
+            tolerances = variant.tolerances(presented)
+            timed = variant.ratio is not None
+            expected = expected_of(presented, trace, tolerances["h"].relative, exact, own_delta=timed)
+            agreement = compare(expected, trace, tolerances)
             ties = ties_between(presented, exact, trace)
             found.rows += _rows(case, variant, agreement, ties)
         for a, b in combinations(traces, 2):
@@ -102,14 +105,13 @@ def agree(
 
 
 def _rows(case: Case, variant: Variant, agreement: Agreement, ties: Ties) -> list[dict[str, Any]]:
-    tolerances = variant.tolerances()
     rows = []
     for d in agreement.differences:
         first = place(case.presented.spec, d.quantity, d.layer, d.first) if d.first else ""
         rows.append(
             {
                 **case.words, "engine": variant.name, "quantity": d.quantity, "layer": d.layer, "largest": d.largest,
-                "relative": d.relative, "tolerance": tolerances[d.quantity].relative, "angle_degrees": d.angle,
+                "relative": d.relative, "tolerance": d.allowed, "angle_degrees": d.angle,
                 "same_sign": d.signs, "equal_bits": d.exact, "beyond_tolerance": d.beyond, "first_beyond": first,
                 "tied_outputs": ties.outputs, "tied_units": ties.units, "tied_windows": ties.windows,
                 "case": str(case),
@@ -128,7 +130,7 @@ def _refused(case: Case, variant: Variant, why: str) -> list[dict[str, Any]]:
             "tolerance": tolerance.relative, "beyond_tolerance": 1, "first_beyond": f"refused: {why}", **ties,
             "case": str(case),
         }
-        for quantity, tolerance in variant.tolerances().items()
+        for quantity, tolerance in variant.tolerances(case.presented).items()
     ]  # fmt: skip
 
 

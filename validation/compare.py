@@ -34,6 +34,8 @@ class Difference:
         Between a and b as vectors, degrees; 0 where both are 0, NaN where one is.
     signs, exact : float
         Share of the entries that have the same sign, and of those that are equal to the last bit.
+    allowed : float
+        The tolerance; infinite where none was given.
     beyond : int
         Entries that differ by more than the tolerance; 0 where none was given.
     first : tuple of int or None
@@ -48,6 +50,7 @@ class Difference:
     angle: float = 0.0
     signs: float = 1.0
     exact: float = 1.0
+    allowed: float = inf
     beyond: int = 0
     first: tuple[int, ...] | None = None
 
@@ -111,13 +114,14 @@ def compare(a: StepTrace, b: StepTrace, tolerances: Mapping[str, Tolerance] | No
     for quantity, arrays in a.arrays().items():
         tolerance = (tolerances or {}).get(quantity)
         for layer in sorted(arrays.keys() & others[quantity].keys()):
-            differences.append(_difference(quantity, layer, arrays[layer], others[quantity][layer], tolerance))
+            allowed = inf if tolerance is None else tolerance.relative
+            differences.append(_difference(quantity, layer, arrays[layer], others[quantity][layer], allowed))
     if not differences:
         raise BadInput("the two traces have no array in common; expected h/<i>, x/<i>, delta/<i>, dW/<i> or dR/<i>")
     return Agreement(tuple(differences), max(a.ties, b.ties))
 
 
-def _difference(quantity: str, layer: int, a: np.ndarray, b: np.ndarray, tolerance: Tolerance | None) -> Difference:
+def _difference(quantity: str, layer: int, a: np.ndarray, b: np.ndarray, allowed: float) -> Difference:
     if a.shape != b.shape:
         raise BadInput(f"{quantity}/{layer} has shape {list(a.shape)} in one trace and {list(b.shape)} in the other")
     a, b = a.astype(np.float64), b.astype(np.float64)
@@ -127,11 +131,11 @@ def _difference(quantity: str, layer: int, a: np.ndarray, b: np.ndarray, toleran
     where = _place(int(gap.argmax()), gap.shape)
     largest, scale = float(gap[where]), float(np.abs(a).max())
     relative = 0.0 if largest == 0 else (largest / scale if scale > 0 else inf)
-    beyond = np.zeros(1, dtype=bool) if tolerance is None else gap.ravel() > tolerance.relative * scale
+    beyond = np.zeros(1, dtype=bool) if allowed == inf else gap.ravel() > allowed * scale
     return Difference(
         quantity, layer, largest, relative, where,
         angle=_angle(a, b), signs=float(np.mean(np.sign(a) == np.sign(b))), exact=float(np.mean(a == b)),
-        beyond=int(np.count_nonzero(beyond)),
+        allowed=allowed, beyond=int(np.count_nonzero(beyond)),
         first=_place(int(beyond.argmax()), gap.shape) if beyond.any() else None,
     )  # fmt: skip
 

@@ -8,13 +8,14 @@ So an engine's h and x are held against the reference, and its feedback against 
 engine's own h and x. Whatever it decided otherwise than the reference then lay within rounding, and is counted.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from network import reference
 from network.layers import Maxpool
-from network.reference_layers import slope, windows, winners
+from network.reference_layers import hebbian, slope, windows, winners
 from network.rules import Rule
 from network.spec import NetworkSpec
 from network.trace import StepTrace
@@ -73,7 +74,9 @@ class Ties:
         return f"{self.outputs} outputs, {self.units} units, {self.windows} windows"
 
 
-def expected_of(case: Presented, found: StepTrace, rounding: float, exact: StepTrace | None = None) -> StepTrace:
+def expected_of(
+    case: Presented, found: StepTrace, rounding: float, exact: StepTrace | None = None, *, own_delta: bool = False
+) -> StepTrace:
     """The trace that an engine should have made: h and x by equation (1), the rest from its own h and x.
 
     Parameters
@@ -86,6 +89,9 @@ def expected_of(case: Presented, found: StepTrace, rounding: float, exact: StepT
         this near to saturation, are taken as the engine took them: its threshold may be off by as much.
     exact : StepTrace, optional
         The reference's own trace, where it is there already.
+    own_delta : bool
+        Hold the increments against the engine's own delta as well: of engines that take time, whose silenced outputs
+        are only nearly silent, so that a little feedback comes from all of them.
     """
     exact = exact or case.by_reference()
     if not _whole(case, found):
@@ -105,7 +111,20 @@ def expected_of(case: Presented, found: StepTrace, rounding: float, exact: StepT
             near = np.abs(np.abs(h) - edge) <= room
             own.h[i] = np.where(near, np.where(delta != 0, passing, stopped), h)
     seen = case.by_reference(own)
+    if own_delta:
+        _add_increments(case, own, {i: found.delta[i] - delta for i, delta in seen.delta.items()}, seen)
     return replace(seen, h=exact.h, x=exact.x, ties=exact.ties)
+
+
+def _add_increments(case: Presented, own: StepTrace, more: Mapping[int, np.ndarray], to: StepTrace) -> None:
+    """What `more` delta adds to the increments of a trace."""
+    _, x = reference.forward(case.spec, case.weights, case.images, seen=own)
+    for node in case.spec.weighted:
+        i = node.index
+        increment = case.eta / len(case.images) * hebbian(node.synaptic, more[i], x[node.sources[0]])
+        to.dW[i] = to.dW[i] + increment * case.weights.mask_W.get(i, 1)
+        if i in to.dR:
+            to.dR[i] = to.dR[i] + case.rule.feedback_rate * increment * case.weights.mask_R.get(i, 1)
 
 
 def ties_between(case: Presented, a: StepTrace, b: StepTrace) -> Ties:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from network.reference import forward
 from network.rules import ORDERS, make_rule
 from network.spec import NetworkSpec
 from network.trace import StepTrace
@@ -85,3 +86,17 @@ def test_float32_engines_differ_by_ties_and_rounding_alone():
     )
     expected = expected_of(case, trace, TOLERANCES["float32"].relative)
     assert compare(expected, trace).within(TOLERANCES["float32"])
+
+
+def test_increments_of_engines_that_take_time_are_held_against_their_own_delta():
+    case = case_of("Conv 4 3x3; Maxpool 3; Full 12; Output")
+    late = case.by_reference()
+    late.delta[2] = late.delta[2] + 1e-3  # a little feedback from everywhere, and the increments that follow from it
+    _, x = forward(case.spec, case.weights, case.images)
+    more = case.eta / len(case.images) * 1e-3 * np.ones((12, 3)) @ x["maxpool2"].reshape(3, -1)
+    late.dW[2], late.dR[2] = late.dW[2] + more, late.dR[2] + more
+    found = compare(expected_of(case, late, ROUNDING, own_delta=True), late)
+    assert max(d.relative for d in found.of("dW", "dR") if d.layer == 2) < ROUNDING
+    assert max(d.relative for d in found.of("delta") if d.layer == 2) > 1e-4
+    other = compare(expected_of(case, late, ROUNDING), late)
+    assert max(d.relative for d in other.of("dW") if d.layer == 2) > 1e-4
