@@ -5,6 +5,7 @@ very same bits.
 """
 
 import json
+import math
 import os
 import socket
 import time
@@ -23,18 +24,29 @@ ATTEMPTS, LOCK, DIVERGED = "attempts.jsonl", ".lock", "diverged.txt"
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be finished: where it is, its settings, and how many threads it may use.
+    """A run to be finished.
 
-    The settings are a plain mapping, so that a job travels to other machines as it is.
+    Attributes
+    ----------
+    folder : str
+        Where it is.
+    settings : dict of str to object
+        Its config, as a plain mapping, so that a job travels to other machines as it is.
+    threads : int
+        How many it may use.
+    until : float
+        Do nothing after this moment, in seconds of ``time.time``; a run that has begun goes on.
     """
 
     folder: str
     settings: dict[str, Any]
     threads: int = 1
+    until: float = math.inf
 
     @classmethod
-    def of(cls, folder: str | Path, config: TrainConfig, threads: int = 1) -> "Job":
-        return cls(str(folder), {name: value for name, value in asdict(config).items() if value is not None}, threads)
+    def of(cls, folder: str | Path, config: TrainConfig, threads: int = 1, until: float = math.inf) -> "Job":
+        settings = {name: value for name, value in asdict(config).items() if value is not None}
+        return cls(str(folder), settings, threads, until)
 
     @property
     def config(self) -> TrainConfig:
@@ -48,8 +60,8 @@ class Outcome:
     Attributes
     ----------
     folder : str
-    status : {"finished", "diverged", "failed"}
-        A run that diverged is a result; one that failed could not be made.
+    status : {"finished", "diverged", "failed", "late"}
+        A run that diverged is a result; one that failed could not be made; one that was late was not begun.
     epochs : int
         How many the run has now.
     message : str
@@ -83,6 +95,8 @@ def _finish(job: Job, path: Path) -> Outcome:
         return Outcome(job.folder, "diverged", done, (path / DIVERGED).read_text().strip())
     if (path / CONFIG).exists() and done >= job.config.epochs:
         return Outcome(job.folder, "finished", done)
+    if time.time() > job.until:
+        return Outcome(job.folder, "late", done, "the time was over before it was its turn")
     if job.config.engine == "torch":
         _use_threads(job.threads)
     from sim.train import resume, start

@@ -12,6 +12,7 @@ examples:
 """
 
 import argparse
+import math
 import shlex
 import time
 from collections.abc import Sequence
@@ -93,9 +94,12 @@ def run(args: argparse.Namespace) -> int:
     results = read_results([each for each in grid.runs if each.seed < seeds], grid.root, epochs)
     cells = list(dict.fromkeys(each.point.cell for each in runs))
     claims = judge(experiment, results, cells, f"after epoch {epochs}")
-    failed = {outcome.folder: outcome.message for outcome in grid.outcomes if outcome.status == "failed"}
+    failed = {each.folder: each.message for each in grid.outcomes if each.status == "failed"}
+    late = {each.folder: each.message for each in grid.outcomes if each.status == "late"}
     command = _command(args)
-    made = Reproduction(experiment, runs, results, claims, failed, epochs, seeds, choice, command, changes, grid.root)
+    made = Reproduction(
+        experiment, runs, results, claims, failed | late, epochs, seeds, choice, command, changes, grid.root
+    )
     page = RunFolder(root).write(f"{experiment.name}.html", page_of(made).html())
     result = {
         "report": str(page),
@@ -134,7 +138,19 @@ class _Grid:
         text = f"{budget / 60:g} minutes" if budget >= 60 else f"{budget:g} s"
         if not self.runs:
             return 1, 1, ""
-        self._finish([run for run in self.runs if run.seed == 0], 1)
+        first = [run for run in self.runs if run.seed == 0]
+        self._finish(first, 1, until=time.time() + budget * (1 - RESERVE))
+        late = {outcome.folder for outcome in self.outcomes if outcome.status == "late"}
+        if late:
+            made = len({str(run.folder(self.root)) for run in first} - late)
+            return (
+                1,
+                1,
+                (
+                    f"The budget of {text} was over before every cell had its first epoch: {made} runs have theirs. "
+                    f"The same command goes on; --datasets makes the grid smaller."
+                ),
+            )
         costs = self._costs()
         left = budget * (1 - RESERVE) - (time.monotonic() - began)
         most = int(self.experiment.base["epochs"])
@@ -161,11 +177,11 @@ class _Grid:
             found.append(Cost(seconds[run.point.labels] or 0.0, epochs_done(run.folder(self.root)), run.seed))
         return found
 
-    def _finish(self, runs: Sequence[Planned], epochs: int) -> None:
+    def _finish(self, runs: Sequence[Planned], epochs: int, until: float = math.inf) -> None:
         jobs = []
         for run in runs:
             assert run.config is not None
-            jobs.append(Job.of(run.folder(self.root), replace(run.config, epochs=epochs), self.place.threads))
+            jobs.append(Job.of(run.folder(self.root), replace(run.config, epochs=epochs), self.place.threads, until))
         self.outcomes += run_grid(jobs, self.place, progress=self.progress, title=self.experiment.name)
 
 

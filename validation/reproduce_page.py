@@ -36,8 +36,8 @@ class Reproduction:
         All of the grid, those too that cannot be made here.
     results : sequence of Result
     claims : sequence of Claim
-    failed : mapping of str to str
-        Why a run failed, by its folder.
+    unmade : mapping of str to str
+        Why a run failed or was not begun, by its folder.
     epochs, seeds : int
         Of every run.
     choice : str
@@ -54,7 +54,7 @@ class Reproduction:
     runs: Sequence[Planned]
     results: Sequence[Result]
     claims: Sequence[Claim]
-    failed: Mapping[str, str]
+    unmade: Mapping[str, str]
     epochs: int
     seeds: int
     choice: str
@@ -199,7 +199,7 @@ def _missing(made: Reproduction) -> Section | None:
     for run in made.runs:
         why = run.missing
         if run.config is not None:
-            why = made.failed.get(str(run.folder(made.root)), "")
+            why = made.unmade.get(str(run.folder(made.root)), "")
         if why:
             reasons.setdefault(why, []).append(run.point.cell)
     if not reasons:

@@ -137,7 +137,7 @@ class Result:
 
 
 def read_results(runs: Sequence[Planned], root: Path, epochs: int) -> list[Result]:
-    """What the folders of these runs hold, up to an epoch; runs without a finished epoch are left out."""
+    """What the folders of these runs hold up to an epoch; runs that have not come as far are left out."""
     results = []
     for run in runs:
         if run.config is None or not (run.folder(root) / METRICS).exists():
@@ -145,7 +145,7 @@ def read_results(runs: Sequence[Planned], root: Path, epochs: int) -> list[Resul
         folder = run.folder(root)
         diverged = (folder / DIVERGED).read_text().strip() if (folder / DIVERGED).exists() else ""
         rows = RunFolder(folder).read_metrics()[:epochs]
-        if rows or diverged:
+        if len(rows) == epochs or diverged:
             results.append(Result(run, rows, diverged))
     return results
 

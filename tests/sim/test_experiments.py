@@ -149,6 +149,7 @@ def test_runs_are_planned_read_back_and_the_best_of_an_axis_stands_for_it(tmp_pa
     for seed, value in by_cell(results, LAST_TEST_ERROR)[noise, "URFB"].items():
         assert value == min(result.rows[-1]["test_error"] for result in results if result.run.seed == seed)
     assert all(len(result.rows) == 1 for result in read_results(made, tmp_path, 1))
+    assert read_results(made, tmp_path, 3) == []  # less training is no result of more
 
 
 def test_missing_data_are_a_row_and_not_an_error(tmp_path):

@@ -71,6 +71,14 @@ def test_a_run_goes_on_to_the_bits_of_one_that_never_stopped(tmp_path):
     assert_same_runs(folder_of(job), whole.folder)
 
 
+def test_a_job_that_comes_too_late_is_not_begun_and_what_is_done_is_done(tmp_path):
+    first, second = jobs_in(tmp_path, 2)
+    finish(first)
+    outcomes = run_grid([replace(job, until=time.time() - 1) for job in (first, second)], Place(), progress=False)
+    assert [outcome.status for outcome in outcomes] == ["finished", "late"]
+    assert events(second) == []
+
+
 def test_what_a_run_left_before_it_had_a_config_is_cleared_away(tmp_path):
     (job,) = jobs_in(tmp_path, 1)
     finish(job)
