@@ -124,7 +124,7 @@ def cases(
         for rule in rules:
             for order in ("before_update",) if rule.symmetric else ("before_update", "after_update"):
                 for connectivity in (1.0, 0.5):
-                    weights = Weights.draw(spec, seed, symmetric=rule.symmetric, connectivity=connectivity)
+                    weights = Weights.draw(spec, seed, rule, connectivity=connectivity)
                     eta = _eta(net, order)
                     case = Presented(spec, enlarged(weights), pixels, labels, rule, eta, MU, order)
                     yield Case(net, data.name, "enlarged", seed, connectivity, case)

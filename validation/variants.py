@@ -29,6 +29,8 @@ class Variant:
     dtype, device : str
     ratio : float or None
         Of circuits: T/tau, how many time constants everything settles for; None for ideal timing.
+    kernels : str
+        Of torch: the form that can be had, or the plain one.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Variant:
     dtype: str = "float64"
     device: str = "cpu"
     ratio: float | None = None
+    kernels: str = "auto"
 
     def missing(self) -> str:
         """Why this one cannot be run here; empty where it can."""
@@ -78,7 +81,8 @@ class Variant:
     def settings(self, case: Presented) -> Settings:
         timing = None if self.ratio is None else Timing.settled(self.ratio)
         return Settings(
-            case.rule, case.eta, case.mu, case.order, dtype=self.dtype, device=self.device, timing=timing, dt=STEP
+            case.rule, case.eta, case.mu, case.order, dtype=self.dtype, device=self.device, timing=timing, dt=STEP,
+            kernels=self.kernels,
         )  # fmt: skip
 
     def present(self, case: Presented) -> StepTrace:
@@ -111,6 +115,7 @@ VARIANTS = (
     REFERENCE,
     Variant("torch", "torch"),
     Variant("torch float32", "torch", dtype="float32"),
+    Variant("torch plain", "torch", kernels="plain"),
     Variant("torch GPU", "torch", device="cuda"),
     Variant("torch GPU float32", "torch", dtype="float32", device="cuda"),
     Variant("event", "event"),

@@ -5,6 +5,7 @@ The keys of `MUTATIONS` say what is wrong, its values, by engine, how it is done
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,8 @@ from sim import event_engine, event_kernels, torch_engine, torch_ops
 from sim.event_engine import EventEngine
 from sim.event_output import OutputCircuit
 from sim.event_pools import Relays
+from sim.schedule import Event
+from sim.schedule_plan import Schedule
 from sim.torch_engine import TorchEngine
 
 Patch = pytest.MonkeyPatch
@@ -156,6 +159,58 @@ def event_decays_R_as_W(original: Callable) -> Callable:
     return present
 
 
+def brian_with(weights=lambda spec, w: w, settings=lambda s: s) -> Callable:
+    """A Brian2 engine made of other weights or settings than it is given."""
+
+    def make(original: Callable) -> Callable:
+        def made(self, spec, given, chosen):
+            original(self, spec, weights(spec, given), settings(chosen))
+
+        return made
+
+    return make
+
+
+def changed_R(change_one: Callable) -> Callable:
+    def weights(spec, given):
+        R = {i: change_one(spec.weighted[i - 1].layer, values) for i, values in given.R.items()}
+        return replace(given, R=R)
+
+    return weights
+
+
+def brian_without_latch(original: Callable) -> Callable:
+    def made(self, spec, weights, settings):
+        original(self, spec, weights, settings)
+        never = [Event("latch", node.index) for node in spec.weighted[:-1]]
+        self._run = Schedule(spec, settings.order, self.settings.timing).omit(*never).run("record")
+
+    return made
+
+
+def brian_shifts_windows(original: Callable) -> Callable:
+    def up(self, node, sources, remember):
+        return original(self, node, [np.roll(x, 1, axis=2) if x.ndim == 4 else x for x in sources], remember)
+
+    return up
+
+
+BRIAN: dict[str, Callable[[Patch, Any], None]] = {
+    "wrong sign": lambda p, e: change(p, e.BrianEngine, "__init__", brian_with(changed_R(lambda layer, R: -R))),
+    "old R": lambda p, e: p.setattr(e, "effective_order", lambda rule, order: "before_update"),
+    "mu off": lambda p, e: p.setattr(e, "default_mu", lambda spec, mu: 1.0),
+    "missing mask": lambda p, e: change(p, e.BrianEngine, "__init__", brian_with(lambda spec, w: Weights(w.W, w.R))),
+    "latch skipped": lambda p, e: change(p, e.BrianEngine, "__init__", brian_without_latch),
+    "gate at the wrong phase": lambda p, e: change(
+        p, e.BrianEngine, "__init__", brian_with(settings=lambda s: replace(s, gate_phase=0.5))
+    ),
+    "off-by-one pool": lambda p, e: change(p, import_module("sim.brian_relays").Relays, "up", brian_shifts_windows),
+    "transposed R": lambda p, e: change(p, e.BrianEngine, "__init__", brian_with(changed_R(turned))),
+    "gain missing in the feedback": lambda p, e: change(
+        p, e.BrianEngine, "__init__", brian_with(changed_R(lambda layer, R: R / GAIN))
+    ),
+    "decay on the wrong weight": lambda p, e: change(p, e.BrianEngine, "present", event_decays_R_as_W),
+}
 MUTATIONS: dict[str, dict[str, Callable[[Patch], None]]] = {
     "wrong sign": {
         "reference": lambda p: change(p, reference, "feedback_to_source", lambda f: lambda *a: -f(*a)),
