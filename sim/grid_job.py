@@ -179,6 +179,7 @@ def _note(path: Path, event: str, epoch: int, **more: Any) -> None:
 
 def _use_threads(count: int) -> None:
     """The same number of threads in every run of a grid: with another number torch may round another way."""
+    os.environ["OMP_NUM_THREADS"] = str(count)  # read by the compiled kernels when their first run begins
     try:
         import torch
     except ModuleNotFoundError:
