@@ -57,7 +57,7 @@ def main() -> None:
     args = parser.parse_args()
     data, rule = load_data(args.data, args.data_dir), make_rule(args.rule)
     spec = NetworkSpec.parse(args.net, data.image_shape, data.classes)
-    weights = Weights.draw(spec, args.seed, symmetric=rule.symmetric, dtype=args.dtype)
+    weights = Weights.draw(spec, args.seed, rule, dtype=args.dtype)
     settings = Settings(rule, args.eta, dtype=args.dtype, device="cpu", seed=args.seed)
     engines = [open_engine(name, spec, weights.copy(), settings) for name in args.engines]
     staged = [(engine.stage(data.train.images), engine.stage(data.train.labels)) for engine in engines]

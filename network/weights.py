@@ -55,7 +55,6 @@ class Weights:
         seed: int,
         rule: Rule | None = None,
         *,
-        symmetric: bool = False,
         connectivity: float = 1.0,
         dtype: str = "float64",
     ) -> "Weights":
@@ -68,8 +67,6 @@ class Weights:
         rule : Rule, optional
             How R is made: independently of W, or from its signs; for a symmetric rule there is none. Where not given, R
             is as W but independent of it.
-        symmetric : bool
-            As a rule that is symmetric: no R is drawn.
         connectivity : float
             The share of connections that exist, drawn independently for W and for R; 1/2 in the paper's "50 %". The
             output layer keeps all of its own.
@@ -88,7 +85,7 @@ class Weights:
         for node in spec.weighted:
             i = node.index
             pathways = [(glorot_uniform(node, stream(seed, "weights", i)), weights.W, weights.mask_W)]
-            if not symmetric and not (rule and rule.symmetric):
+            if not (rule and rule.symmetric):
                 pathways.append((draw_feedback(node, rule, seed), weights.R, weights.mask_R))
             for which, (drawn, values, masks) in enumerate(pathways):
                 values[i] = drawn.astype(dtype)

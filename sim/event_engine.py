@@ -131,14 +131,17 @@ class EventEngine:
         h = self._potentials(images)
         return saturated_shares(self.spec, h)
 
+    def take_statistics(self, images: np.ndarray, *, first: bool) -> None:
+        """Nothing to take: no unit of a circuit normalises a batch."""
+
     def weights(self) -> Weights:
         circuit = self._circuit
         W, R, mask_W, mask_R = (
             {i: self._synapses[i].outside(array) for i, array in group.items()}
             for group in (circuit.W, circuit.R, circuit.mask_W, circuit.mask_R)
         )
-        as_bool = ({i: mask.astype(bool) for i, mask in masks.items()} for masks in (mask_W, mask_R))
-        return Weights(W, R, *as_bool)
+        mask_W, mask_R = ({i: mask.astype(bool) for i, mask in masks.items()} for masks in (mask_W, mask_R))
+        return Weights(W, R, mask_W, mask_R)
 
     def _potentials(self, images: np.ndarray) -> dict[int, np.ndarray]:
         """Membrane potentials of all layers when activity has gone up, nothing dropped."""

@@ -73,7 +73,7 @@ class Bench:
 
     def draw(self, seed: int) -> Weights:
         """Weights of training's start."""
-        return Weights.draw(self.spec, seed, symmetric=self.settings.rule.symmetric)
+        return Weights.draw(self.spec, seed, self.settings.rule)
 
     def algorithm(self, weights: Weights, part: Split) -> StepTrace:
         """What the algorithm makes of a batch."""

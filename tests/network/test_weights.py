@@ -49,7 +49,7 @@ def test_masks_leave_the_weights_that_remain_as_they_were():
 
 
 def test_a_rule_without_r_starts_from_the_same_w():
-    with_r, without = Weights.draw(SPEC, seed=0), Weights.draw(SPEC, seed=0, symmetric=True)
+    with_r, without = Weights.draw(SPEC, seed=0), Weights.draw(SPEC, 0, make_rule("bp"))
     assert not without.R
     assert all(np.array_equal(with_r.W[i], without.W[i]) for i in with_r.W)
 

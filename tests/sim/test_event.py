@@ -107,7 +107,7 @@ def test_pooling_ties_send_feedback_to_the_same_pixels(pool, semantics):
     grey = np.random.default_rng(0).integers(0, 3, (2, 1, 4, 4)) / 2.0
     images = np.repeat(np.repeat(grey, 4, axis=2), 4, axis=3)
     traces = [engine_of(name, spec, weights, "urfb").present(images, labels) for name in ("reference", "event")]
-    found = compare(*traces)
+    found = compare(traces[0], traces[1])
     assert found.within(TOLERANCES["float64"]), found.worst  # feedback sent to another pixel would show at order 1
     assert np.abs(traces[0].delta[1]).max() > 0
 

@@ -34,7 +34,7 @@ def settling_of(case, rule, order="before_update", ratios=RATIOS):
 def digits(net, rule):
     data = load_data("digits", None)
     spec = NetworkSpec.parse(net, data.image_shape, data.classes)
-    weights = Weights.draw(spec, 0, symmetric=make_rule(rule).symmetric)
+    weights = Weights.draw(spec, 0, make_rule(rule))
     for values in (weights.W, weights.R):
         for i in values:
             values[i] = values[i] * 2
