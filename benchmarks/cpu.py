@@ -148,9 +148,9 @@ class Server:
 
     def stop(self) -> None:
         """End the process."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
+        with self._process as process:
+            assert process.stdin
+            process.stdin.close()
 
     def _answer(self) -> Any:
         assert self._process.stdout
