@@ -2,25 +2,26 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from network.presets import PRESETS
 from network.spec import NetworkSpec
 from sim.data import Dataset, load_data
 from sim.engine import CIRCUITS
 from validation.agreement import Agreements, agree
-from validation.boundaries import check_boundaries
 from validation.cases import Case, cases, trained_cases
 from validation.claims import Claim, all_pass
 from validation.evidence import check_laws
 from validation.learning import Learned, check_depth, learn_in_both_orders, learning_claim
-from validation.limits import Sweep, sweeps
 from validation.locality import excess_of_locality, lively_unit
 from validation.order import check_need, check_order
 from validation.ties import Presented
 from validation.tolerances import TOLERANCES
 from validation.variants import VARIANTS, Variant
 from validation.worst import Worst
+
+if TYPE_CHECKING:
+    from validation.limits import Sweep
 
 GAIN = 0.7  # of the small networks: not 1, so that a gain left out shows
 SEEDS = (0, 1)
@@ -79,7 +80,7 @@ class Certificate:
     agreements: Agreements = field(default_factory=Agreements)
     errors: dict[tuple[str, str], float] = field(default_factory=dict)
     learned: list[Learned] = field(default_factory=list)
-    sweeps: list[Sweep] = field(default_factory=list)
+    sweeps: "list[Sweep]" = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -127,10 +128,9 @@ def certify(
     found.claims.append(_locality(small, found.checked))
     found.claims.append(_backpropagation(small, found.checked))
     specs = [(net, NetworkSpec.parse(net, (3, 32, 32), 10)) for net in PRESETS]
-    found.claims.append(check_order(specs))
     circuit = next((v for v in found.checked if v.engine in CIRCUITS and v.ratio is None), None)
     if circuit:
-        found.claims.append(check_need(_plain(small), circuit))
+        found.claims += [check_order(specs), check_need(_plain(small), circuit)]
     trainer = "torch" if any(v.engine == "torch" for v in found.checked) else "reference"
     found.agreements = agree(_all(plan, small, digits, trainer, found), found.checked, lambda c: seen(f"engines: {c}"))
     found.claims += found.agreements.claims(found.checked)
@@ -141,6 +141,9 @@ def certify(
     what = "small convolutional network on digits, 150 updates of 50 images, eta 0.3, URFB, seeds 0 and 1"
     found.claims += [learning_claim(found.learned, what), check_depth(PRESETS)]
     if circuit:
+        from validation.boundaries import check_boundaries  # here, because they need Numba
+        from validation.limits import sweeps
+
         found.sweeps = sweeps(_trained(digits, trainer))
         found.claims.append(check_boundaries(found.sweeps))
     return found

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 
 from circuits.figures import axes_or_new, styled
 from sim.run_folder import RunFolder
-from validation.boundaries import limits_sections
 from validation.certificate import Certificate, Plan
 from validation.evidence import CAUGHT_BY, LAWS
 from validation.report import Picture, Report, Section
@@ -53,7 +52,7 @@ def certificate_report(found: Certificate, plan: Plan, command: str) -> Report:
                 for quantity in ("delta", "dW")
             ],
         ),
-        *(limits_sections(found.sweeps, command) if found.sweeps else ()),
+        *_limits(found, command),
         _mistakes(),
     ]
     return Report(
@@ -146,6 +145,14 @@ def _at_work(found: Certificate) -> Section:
         header=("network", "images", "weights", "test error", "outputs silenced", "hidden units saturated"),
         rows=rows,
     )
+
+
+def _limits(found: Certificate, command: str) -> tuple[Section, ...]:
+    if not found.sweeps:
+        return ()
+    from validation.boundaries import limits_sections  # here, because it needs Numba
+
+    return limits_sections(found.sweeps, command)
 
 
 def _mistakes() -> Section:

@@ -44,13 +44,13 @@ class Variant:
         """Why this one cannot be run here; empty where it can."""
         if self.engine not in ENGINES:
             return f"there is no engine '{self.engine}' in this version"
-        module, _, package, install = ENGINES[self.engine]
+        module, _, _, install = ENGINES[self.engine]
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
-            if error.name != package:
+            if error.name not in {package for _, _, package, _ in ENGINES.values()}:
                 raise
-            return f"'{package}' is not installed: {install}"
+            return f"'{error.name}' is not installed: {install}"
         if self.device == "cuda":
             import torch
 
