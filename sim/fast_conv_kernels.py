@@ -7,7 +7,8 @@ import numpy as np
 
 from circuits.compiled import compiled
 from sim.fast_pool_kernels import SHUT, finish, max_pool
-from sim.fast_simd import add_multiple, bits_below, lowest_bit
+from sim.fast_simd import add_multiple
+from sim.fast_simd_codes import bits_below, lowest_bit
 from sim.fast_tiles import height as next_height
 from sim.fast_tiles import put
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from circuits.compiled import compiled
 from sim.fast_pool_kernels import DROPPED
-from sim.fast_simd import bits_below, listed_products, listed_sum, lowest_bit
+from sim.fast_simd import listed_products, listed_sum
+from sim.fast_simd_codes import bits_below, lowest_bit
 
 BLOCK = 256  # rows of weights gone through for all images before the next: they stay in a core's own cache
 WIDEST = 16  # vectors of sums at a time

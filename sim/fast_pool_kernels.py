@@ -6,7 +6,7 @@ A unit's code is the place of the winner in its window, counted by row, or one o
 import numpy as np
 
 from circuits.compiled import compiled
-from sim.fast_simd import bits_below, lowest_bit, window_maximum
+from sim.fast_simd_codes import bits_below, lowest_bit, window_maximum
 
 SHUT = 254  # no feedback passes: the winner is saturated, or lies in the padding
 DROPPED = 255

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 LINE = 64  # bytes in a vector, and in a line of the cache
 
-_INDEX = ir.IntType(64)
+INDEX = ir.IntType(64)
 
 # Untyped: what calls such a function leaves out its first parameter.
 of_literals: Any = intrinsic(prefer_literal=True)
@@ -30,7 +30,7 @@ def lanes(itemsize: int) -> int:
     return LINE // itemsize
 
 
-class _Code:
+class Code:
     """LLVM instructions for arrays of one floating point type."""
 
     def __init__(self, context: Any, builder: Any, array_type: Any) -> None:
@@ -56,7 +56,7 @@ class _Code:
     def at(self, pointer: Any, *terms: Any) -> Any:
         """`pointer` moved by the sum of `terms`, each an index or a Python int."""
         for term in terms:
-            index = ir.Constant(_INDEX, term) if isinstance(term, int) else term
+            index = ir.Constant(INDEX, term) if isinstance(term, int) else term
             pointer = self.builder.gep(pointer, [index])
         return pointer
 
@@ -102,7 +102,7 @@ def tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k, c,
 
     def generate(context, builder, signature, args):
         *product, c_, c0, c_row = args[2:]
-        code = _Code(context, builder, a)
+        code = Code(context, builder, a)
         to_c = code.at(code.data(c, c_), c0)
         for place, at_c in _tile(code, rows.literal_value, vectors.literal_value, (a, b), product, to_c, c_row):
             code.store(builder.load(place), at_c)
@@ -118,7 +118,7 @@ def add_tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k
 
     def generate(context, builder, signature, args):
         *product, c_, c0, c_row = args[2:]
-        code = _Code(context, builder, a)
+        code = Code(context, builder, a)
         to_c = code.at(code.data(c, c_), c0)
         for place, at_c in _tile(code, rows.literal_value, vectors.literal_value, (a, b), product, to_c, c_row):
             code.store(builder.fadd(code.load(at_c), builder.load(place)), at_c)
@@ -128,7 +128,7 @@ def add_tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k
 
 
 def _tile(
-    code: _Code, height: int, width: int, array_types: Any, product: Any, to_c: Any, c_row: Any
+    code: Code, height: int, width: int, array_types: Any, product: Any, to_c: Any, c_row: Any
 ) -> Iterator[tuple[Any, Any]]:
     """The sums of a tile, made; then for each where it is, and where in C it belongs."""
     builder = code.builder
@@ -141,11 +141,11 @@ def _tile(
         of_b = [code.load(code.at(at_b, v * code.lanes)) for v in range(width)]
         at_a = code.at(from_a, builder.mul(outer.index, a_k1), builder.mul(inner.index, a_k2))
         for r in range(height):
-            factor = code.everywhere(code.at(at_a, builder.mul(a_row, ir.Constant(_INDEX, r))))
+            factor = code.everywhere(code.at(at_a, builder.mul(a_row, ir.Constant(INDEX, r))))
             for v in range(width):
                 code.add_product(sums[r * width + v], factor, of_b[v])
     for r in range(height):
-        at_c = code.at(to_c, builder.mul(c_row, ir.Constant(_INDEX, r)))
+        at_c = code.at(to_c, builder.mul(c_row, ir.Constant(INDEX, r)))
         for v in range(width):
             yield sums[r * width + v], code.at(at_c, v * code.lanes)
 
@@ -161,14 +161,14 @@ def listed_sum(typing, vectors, count, index, a, i0, b, b0, b_row, c, c0):
 
     def generate(context, builder, signature, args):
         _, count, index_, a_, i0, b_, b0, b_row, c_, c0 = args
-        code = _Code(context, builder, a)
+        code = Code(context, builder, a)
         from_list, from_a = code.at(code.data(index, index_), i0), code.at(code.data(a, a_), i0)
         from_b, to_c = code.at(code.data(b, b_), b0), code.at(code.data(c, c_), c0)
         sums = code.sums(width)
         for v in range(width):
             builder.store(code.load(code.at(to_c, v * code.lanes)), sums[v])
         with cgutils.for_range(builder, count) as loop:
-            i = builder.zext(builder.load(code.at(from_list, loop.index)), _INDEX)
+            i = builder.zext(builder.load(code.at(from_list, loop.index)), INDEX)
             factor = code.everywhere(code.at(from_a, loop.index))
             at_b = code.at(from_b, builder.mul(i, b_row))
             for v in range(width):
@@ -192,13 +192,13 @@ def listed_products(typing, vectors, count, index, i0, a, a0, b, b0, b_row, c, c
 
     def generate(context, builder, signature, args):
         _, count, index_, i0, a_, a0, b_, b0, b_row, c_, c0 = args
-        code = _Code(context, builder, a)
+        code = Code(context, builder, a)
         from_list, from_b = code.at(code.data(index, index_), i0), code.at(code.data(b, b_), b0)
         to_c = code.at(code.data(c, c_), c0)
         from_a = code.at(code.data(a, a_), a0)
         of_a = [code.load(code.at(from_a, v * code.lanes)) for v in range(width)]
         with cgutils.for_range(builder, count) as loop:
-            i = builder.zext(builder.load(code.at(from_list, loop.index)), _INDEX)
+            i = builder.zext(builder.load(code.at(from_list, loop.index)), INDEX)
             at_b = code.at(from_b, builder.mul(i, b_row))
             sums = [code.zero] * chains
             for v in range(width):
@@ -222,7 +222,7 @@ def add_multiple(typing, vectors, factor, f0, rows, x, x0, x_row, c, c0, c_row):
 
     def generate(context, builder, signature, args):
         _, factor_, f0, rows, x_, x0, x_row, c_, c0, c_row = args
-        code = _Code(context, builder, x)
+        code = Code(context, builder, x)
         number = code.everywhere(code.at(code.data(factor, factor_), f0))
         from_x, to_c = code.at(code.data(x, x_), x0), code.at(code.data(c, c_), c0)
         with cgutils.for_range(builder, rows) as loop:
@@ -242,81 +242,12 @@ def copy_rows(typing, vectors, rows, x, x0, x_row, c, c0, c_row):
 
     def generate(context, builder, signature, args):
         _, rows, x_, x0, x_row, c_, c0, c_row = args
-        code = _Code(context, builder, x)
+        code = Code(context, builder, x)
         from_x, to_c = code.at(code.data(x, x_), x0), code.at(code.data(c, c_), c0)
         with cgutils.for_range(builder, rows) as loop:
             at_x, at_c = (code.at(p, builder.mul(loop.index, step)) for p, step in ((from_x, x_row), (to_c, c_row)))
             for v in range(vectors.literal_value):
                 code.store(code.load(code.at(at_x, v * code.lanes)), code.at(at_c, v * code.lanes))
         return context.get_dummy_value()
-
-    return signature, generate
-
-
-@of_literals
-def window_maximum(typing, taps, places, names, x, x0, best, b0, place, p0):
-    """best = max over taps k of x[places[k] + x0 + ...], one vector, and the name of the first that is largest.
-
-    `taps` is a literal number; a place below 0 is outside the maps and counts as 0. `names` and `place` are uint8.
-    """
-    signature = types.void(taps, places, names, x, types.intp, best, types.intp, place, types.intp)
-    count = taps.literal_value
-
-    def generate(context, builder, signature, args):
-        _, places_, names_, x_, x0, best_, b0, place_, p0 = args
-        code = _Code(context, builder, x)
-        at_places, at_names = code.data(places, places_), code.data(names, names_)
-        from_x = code.at(code.data(x, x_), x0)
-        zeros = cgutils.alloca_once_value(builder, code.zero)
-        outside = builder.bitcast(zeros, from_x.type)
-        small = ir.VectorType(ir.IntType(8), code.lanes)
-        largest, winner = None, None
-        for k in range(count):
-            where = builder.load(code.at(at_places, k))
-            is_inside = builder.icmp_signed(">=", where, ir.Constant(_INDEX, 0))
-            value = code.load(builder.select(is_inside, builder.gep(from_x, [where]), outside))
-            undefined = ir.Constant(small, ir.Undefined)
-            one = builder.insert_element(undefined, builder.load(code.at(at_names, k)), ir.Constant(ir.IntType(32), 0))
-            indices = ir.Constant(ir.VectorType(ir.IntType(32), code.lanes), [0] * code.lanes)
-            name = builder.shuffle_vector(one, undefined, indices)
-            if k == 0:
-                largest, winner = value, name
-            else:
-                larger = builder.fcmp_ordered(">", value, largest)
-                largest, winner = builder.select(larger, value, largest), builder.select(larger, name, winner)
-        code.store(largest, code.at(code.data(best, best_), b0))
-        to = builder.bitcast(code.at(code.data(place, place_), p0), small.as_pointer())
-        builder.store(winner, to, align=1)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@of_values
-def bits_below(typing, codes, c0, limit):
-    """Which of the 16 uint8 from c0 on are below `limit` (uint8): bit k of the uint64 for the k-th."""
-    signature = types.uint64(codes, types.intp, types.uint8)
-
-    def generate(context, builder, signature, args):
-        codes_, c0, limit = args
-        vector = ir.VectorType(ir.IntType(8), 16)
-        data = context.make_array(codes)(context, builder, codes_).data
-        at = builder.bitcast(builder.gep(data, [c0]), vector.as_pointer())
-        undefined = ir.Constant(vector, ir.Undefined)
-        one = builder.insert_element(undefined, limit, ir.Constant(ir.IntType(32), 0))
-        everywhere = builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16))
-        found = builder.icmp_unsigned("<", builder.load(at, align=1), everywhere)
-        return builder.zext(builder.bitcast(found, ir.IntType(16)), ir.IntType(64))
-
-    return signature, generate
-
-
-@of_values
-def lowest_bit(typing, bits):
-    """The place of the lowest bit that is set; at least one must be."""
-    signature = types.int64(types.uint64)
-
-    def generate(context, builder, signature, args):
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return signature, generate
