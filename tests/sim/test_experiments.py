@@ -5,6 +5,7 @@ import pytest
 
 from network.errors import BadInput
 from network.presets import PRESETS
+from network.spec import NetworkSpec
 from sim.config import FIELDS, make_config
 from sim.data.load import DATASETS
 from sim.experiments import AMIT, EXPERIMENTS, LIAO, find_experiment
@@ -14,6 +15,7 @@ from sim.experiments.quantities import BEST_VALIDATION_ERROR, LAST_TEST_ERROR, M
 from sim.experiments.runs import Planned, Result, by_cell, plan_runs, read_results
 from sim.grid import Place, run_grid
 from sim.grid_job import Job
+from sim.train import prepare
 
 
 def cells_of(experiment):
@@ -134,6 +136,30 @@ def noise(tmp_path):
     path = tmp_path / "noise.npz"
     np.savez(path, images=rng.random((60, 1, 4, 4)), labels=np.arange(60) % 3)
     return str(path)
+
+
+@pytest.mark.parametrize("experiment", LIAO, ids=[each.name for each in LIAO])
+def test_every_model_of_the_tables_can_be_trained(experiment, noise):
+    """Rule, normalisation, update, schedule and clamped layers go together; on a small network, without training."""
+    made = {}
+    for point in experiment.points(["mnist"]):
+        made[point.cell] = {**point.settings, "net": "Full 5 ReLU; Output", "data": noise, "device": "cpu"}
+    assert len(made) == len(experiment.shown_axes[1].variants)
+    for cell, settings in made.items():
+        _, spec, how = prepare(make_config(settings))
+        assert how.update.momentum == 0.9 and how.update.over_batch == "sum"
+        assert bool(how.update.manhattan) == ("BM" in cell[1])
+        assert bool(spec.weighted[0].synaptic.norm) == ("BN" in cell[1])
+
+
+SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32), "cifar100": (3, 32, 32), "svhn": (3, 32, 32)}
+
+
+def test_every_network_fits_its_images():
+    for experiment in EXPERIMENTS.values():
+        for net, data in {(point.settings["net"], point.settings["data"]) for point in experiment.points()}:
+            shape = (1845, 1, 1) if data == "timit80" else SHAPES.get(data, (3, 119, 119))
+            NetworkSpec.parse(net, shape, 10)
 
 
 def test_runs_are_planned_read_back_and_the_best_of_an_axis_stands_for_it(tmp_path, noise):
