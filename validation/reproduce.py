@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from network.errors import BadInput
@@ -33,6 +34,7 @@ from validation.claims import table
 from validation.judging import judge
 from validation.reproduce_page import Reproduction, page_of
 
+FEW = 3  # epochs, without which a budget takes in no further data set
 BUDGET = "10m"  # where neither --epochs nor --budget is given
 OF_THE_GRID = ("epochs", "seed", "data", "data_dir")  # settings that have flags of their own
 
@@ -96,10 +98,11 @@ def run(args: argparse.Namespace) -> int:
     claims = judge(experiment, results, cells, f"after epoch {epochs}")
     failed = {each.folder: each.message for each in grid.outcomes if each.status == "failed"}
     late = {each.folder: each.message for each in grid.outcomes if each.status == "late"}
+    late |= dict.fromkeys(grid.left_out, "the budget was too small: a larger one takes it in, or --datasets")
+    found = {str(result.run.folder(grid.root)) for result in results}
+    unmade = {folder: why for folder, why in (failed | late).items() if folder not in found}
     command = _command(args)
-    made = Reproduction(
-        experiment, runs, results, claims, failed | late, epochs, seeds, choice, command, changes, grid.root
-    )
+    made = Reproduction(experiment, runs, results, claims, unmade, epochs, seeds, choice, command, changes, grid.root)
     page = RunFolder(root).write(f"{experiment.name}.html", page_of(made).html())
     result = {
         "report": str(page),
@@ -126,6 +129,7 @@ class _Grid:
         self.place = place
         self.progress = progress
         self.outcomes: list[Outcome] = []
+        self.left_out: set[str] = set()  # folders of runs that a budget did not reach
 
     def of_epochs(self, epochs: int) -> tuple[int, int, str]:
         """All runs to so many epochs; epochs, seeds, and a sentence about them."""
@@ -133,48 +137,82 @@ class _Grid:
         return epochs, self._seeds(), ""
 
     def within(self, budget: float) -> tuple[int, int, str]:
-        """As many epochs of as many seeds as fit: first one epoch of every cell with one seed, which is timed."""
+        """As many epochs of as many seeds as fit, the first data set first; epochs, seeds, and a sentence about them.
+
+        An epoch of every cell of the first data set is timed with one seed. Another data set joins where all of them
+        then have `FEW` epochs of all seeds: a few differences that are decided say more than many that are not.
+        """
         began = time.monotonic()
+        end = time.time() + budget * (1 - RESERVE)
         text = f"{budget / 60:g} minutes" if budget >= 60 else f"{budget:g} s"
-        if not self.runs:
+        sets = list(dict.fromkeys(self._data(run) for run in self.runs))
+        if not sets:
             return 1, 1, ""
-        first = [run for run in self.runs if run.seed == 0]
-        self._finish(first, 1, until=time.time() + budget * (1 - RESERVE))
+        self._time(sets[:1], end)
+        most, width, every = int(self.experiment.base["epochs"]), self.place.width(), self._seeds()
+        taken = 1
+        while taken < len(sets):
+            epochs, seeds = plan(self._costs(sets[: taken + 1]), end - time.time(), width, most)
+            if epochs < min(FEW, most) or seeds < every:
+                break
+            taken += 1
+        self._time(sets[:taken], end)
         late = {outcome.folder for outcome in self.outcomes if outcome.status == "late"}
+        self.left_out = {str(run.folder(self.root)) for run in self.runs if self._data(run) not in sets[:taken]}
         if late:
-            made = len({str(run.folder(self.root)) for run in first} - late)
             return (
                 1,
                 1,
                 (
-                    f"The budget of {text} was over before every cell had its first epoch: {made} runs have theirs. "
-                    f"The same command goes on; --datasets makes the grid smaller."
+                    f"The budget of {text} was over before every cell had its first epoch. The same command goes on; "
+                    f"--datasets makes the grid smaller."
                 ),
             )
-        costs = self._costs()
-        left = budget * (1 - RESERVE) - (time.monotonic() - began)
-        most = int(self.experiment.base["epochs"])
-        epochs, seeds = plan(costs, left, self.place.width(), most)
-        self._finish([run for run in self.runs if run.seed < seeds], epochs)
+        costs = self._costs(sets[:taken])
+        epochs, seeds = plan(costs, end - time.time(), width, most)
+        self._finish([run for run in self.runs if run.seed < seeds and self._data(run) in sets[:taken]], epochs)
         seconds = sum(cost.seconds for cost in costs) / len(costs)
+        first = f" It went to the first {taken} of {len(sets)} data sets." if taken < len(sets) else ""
         return (
             epochs,
             seeds,
             (
-                f"A budget of {text} chose this: an epoch took {seconds:.1f} s, the mean over the cells, "
-                f"{self.place.width()} runs at a time; all took {(time.monotonic() - began) / 60:.1f} minutes."
+                f"A budget of {text} chose this: an epoch took {seconds:.1f} s, {width} runs at a time; all took "
+                f"{(time.monotonic() - began) / 60:.1f} minutes.{first}"
             ),
         )
+
+    def _data(self, run: Planned) -> str:
+        assert run.config is not None
+        return run.config.data
+
+    def _time(self, sets: Sequence[str], end: float) -> None:
+        """One epoch of every cell of these data sets with the first seed."""
+        self._finish([run for run in self.runs if run.seed == 0 and self._data(run) in sets], 1, until=end)
 
     def _seeds(self) -> int:
         return max((run.seed for run in self.runs), default=0) + 1
 
-    def _costs(self) -> list[Cost]:
-        """Of every run, from its first seed's first epoch; runs that failed or diverged cost nothing more."""
-        found = []
-        seconds = {run.point.labels: seconds_per_epoch(run.folder(self.root)) for run in self.runs if run.seed == 0}
+    def _costs(self, sets: Sequence[str]) -> list[Cost]:
+        """Of every run on these data sets.
+
+        An epoch costs the median over the cells with the same network and data that were timed: the first run of a
+        worker also starts it. Where none was, what the same network took on the first data set.
+        """
+        seconds: dict[tuple[str, ...], list[float]] = {}
         for run in self.runs:
-            found.append(Cost(seconds[run.point.labels] or 0.0, epochs_done(run.folder(self.root)), run.seed))
+            assert run.config is not None
+            taken = seconds_per_epoch(run.folder(self.root))
+            if taken is not None:
+                for key in ((run.config.net, run.config.data), (run.config.net,), ()):
+                    seconds.setdefault(key, []).append(taken)
+        found = []
+        for run in self.runs:
+            assert run.config is not None
+            if run.config.data in sets:
+                keys = ((run.config.net, run.config.data), (run.config.net,), ())
+                known = next((seconds[key] for key in keys if key in seconds), [0.0])
+                found.append(Cost(median(known), epochs_done(run.folder(self.root)), run.seed))
         return found
 
     def _finish(self, runs: Sequence[Planned], epochs: int, until: float = math.inf) -> None:

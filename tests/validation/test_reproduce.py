@@ -141,6 +141,24 @@ def test_a_budget_picks_the_epochs_and_says_so(example, tmp_path, capsys):
     assert "1 of the paper" in (tmp_path / "short" / "example.html").read_text()
 
 
+def test_a_small_budget_goes_to_the_first_data_set(example, tmp_path, monkeypatch, capsys):
+    """Where both would get fewer epochs than a difference needs; the other is named as missing."""
+    other = tmp_path / "other.npz"
+    other.write_bytes((tmp_path / "noise.npz").read_bytes())
+    data = example.index("--datasets") + 1
+    both = [*example[:data], f"{tmp_path / 'noise.npz'},{other}", *example[data + 1 :], "--budget", "60s"]
+    monkeypatch.setattr("validation.reproduce.plan", lambda costs, *rest: (1, 2) if len(costs) > 4 else (2, 2))
+    assert main(both) == 0
+    assert "the first 1 of 2 data sets" in capsys.readouterr().out
+    page = (tmp_path / "out" / "example.html").read_text()
+    assert "the budget was too small" in page and "2 of the paper" in page
+    assert sum("other" in name for name in attempted(tmp_path)) == 0
+    monkeypatch.undo()
+    monkeypatch.setitem(EXPERIMENTS, "example", replace(EXAMPLE, seeds=2))
+    assert main(both) == 0
+    assert sum("other" in name for name in attempted(tmp_path)) == 4
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
