@@ -87,11 +87,20 @@ def curves_figure(results: Sequence[Result]) -> Figure:
             _curves(ax, found, label, color_of(label, place))
         ax.set(xlabel="epoch", title=", ".join(panel))
         ax.title.set_fontsize("medium")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        _whole_epochs(ax)
     axes[0].set_ylabel("error (%)")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center")
     return figure
+
+
+def _whole_epochs(ax: Axes) -> None:
+    """Ticks at whole epochs only, also where there is a single one."""
+    first, last = ax.get_xlim()
+    if last - first < 1:
+        ax.set_xticks([round((first + last) / 2)])
+    else:
+        ax.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _curves(ax: Axes, found: Sequence[Result], label: str, color: str) -> None:
@@ -127,7 +136,7 @@ def alignment_figure(results: Sequence[Result], spec_of: Mapping[Labels, Network
         ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)  # where independent weights lie
         ax.set(xlabel="epoch", title=", ".join(cell), ylim=(-0.1, 1.05))
         ax.title.set_fontsize("medium")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        _whole_epochs(ax)
         ax.legend(title="layer", title_fontsize="small")
     axes[0].set_ylabel("correlation of W and R")
     return figure
