@@ -5,6 +5,7 @@ for again finds what is done and goes on with what is not.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from network.presets import PRESETS
 from sim.config import FIELDS, MAY_CHANGE, TrainConfig
-from sim.grid_job import Job, Outcome, epochs_done, finish
+from sim.grid_job import Job, Outcome, epochs_done, finish, is_done
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ def run_grid(jobs: Sequence[Job], place: Place, *, progress: bool = True, title:
     found: dict[str, Outcome] = {}
     with _Progress(once, title, progress):
         try:
-            for outcome in _finish_all(once, place):
+            done = [job for job in once if is_done(job)]  # read here, so that no worker is started for them
+            for outcome in itertools.chain(
+                map(finish, done), _finish_all([job for job in once if job not in done], place)
+            ):
                 found[outcome.folder] = outcome
         except KeyboardInterrupt:
             raise GridInterrupted(

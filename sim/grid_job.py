@@ -119,6 +119,13 @@ def _finish(job: Job, path: Path) -> Outcome:
     return Outcome(job.folder, "finished", len(run.rows))
 
 
+def is_done(job: Job) -> bool:
+    """Whether the record of the run says that nothing is left to do."""
+    record = attempts(job.folder)
+    last = record[-1] if record else {"event": "", "epoch": 0}
+    return last["event"] == "diverged" or (last["event"] == "finished" and last["epoch"] >= job.config.epochs)
+
+
 def _check_same(job: Job, path: Path) -> int:
     """How many epochs are done; what a run leaves that was killed before it had a config is cleared away.
 

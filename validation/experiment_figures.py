@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from circuits.figures import (
     BLACK,
@@ -100,7 +101,7 @@ def _whole_epochs(ax: Axes) -> None:
     if last - first < 1:
         ax.set_xticks([round((first + last) / 2)])
     else:
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _curves(ax: Axes, found: Sequence[Result], label: str, color: str) -> None:
@@ -153,13 +154,14 @@ def filters_figure(folders: Mapping[str, Path], count: int = 3) -> Figure:
     count : int
         Filters a run.
     """
-    figure = new_figure(1.1 + 3.0 * len(folders), 1.0 + 0.75 * count)
+    figure = new_figure(1.1 + 3.0 * len(folders), 1.2 + 0.75 * count)
     for part, (label, folder) in zip(
         figure.subfigures(1, len(folders), squeeze=False)[0], folders.items(), strict=True
     ):
         filters = filters_at_places(read_weights(folder / WEIGHTS)[0].W[1])
         alike = np.argsort([-likeness(places) for places in filters])[:count]
-        part.suptitle(label, fontsize="medium")
+        everywhere = np.mean([likeness(places) for places in filters])
+        part.suptitle(f"{label}\nmean of all filters: {everywhere:.2f}", fontsize="medium")
         for row, axes in zip(alike, part.subplots(count, len(PLACES), squeeze=False), strict=True):
             for ax, (down, right), image in zip(axes, PLACES, filters[row], strict=True):
                 ax.imshow(_as_colors(image))
