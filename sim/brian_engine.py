@@ -21,6 +21,7 @@ from network.trace import Arrays, StepTrace
 from network.weights import Weights
 from sim.brian_network import BrianNetwork
 from sim.brian_size import synapses_of_image
+from sim.circuit_checks import check_run, check_settings
 from sim.engine import Settings, describe, dropout_masks, saturated_shares
 from sim.event_output import OutputCircuit
 from sim.schedule import Timing
@@ -44,25 +45,20 @@ class BrianEngine:
     Raises
     ------
     BadInput
-        For a rule, dtype or device that this circuit does not run. Later, for an input beyond M or feedback beyond K,
-        naming the unit; and for a network that would take more than about 2 GB or 10 minutes, unless unchecked.
+        For a dtype other than float64, or what `sim.circuit_checks.check_settings` refuses. Later, for an input beyond
+        M or feedback beyond K, naming the unit; for a run made for another tau or loop; and for a network that would
+        take more than about 2 GB or 10 minutes, unless unchecked.
     """
 
     def __init__(self, spec: NetworkSpec, weights: Weights, settings: Settings) -> None:
-        if settings.rule.loss != "hinge":
-            raise BadInput(
-                f"rule '{settings.rule.name}': its softmax has no circuit; rule 'bph' feeds back through W with the "
-                f"hinge loss, whose circuit is that of Appendix 1"
-            )
         if settings.dtype != "float64":
             raise BadInput(f"engine 'brian' computes in float64, not {settings.dtype}; --dtype float64")
-        if settings.device not in ("auto", "cpu"):
-            raise BadInput(f"engine 'brian' runs on the CPU, not on '{settings.device}'; --device cpu")
         timing = settings.timing or Timing.settled(SETTLED)
         if settings.dt > timing.tau / 2:
             raise BadInput(f"dt = {settings.dt:g} s: expected at most half of the time constant, {timing.tau / 2:g} s")
         self.spec = spec
         self.settings = replace(settings, timing=timing)
+        check_settings("brian", spec, self.settings)
         self.device = "cpu"
         self._weights = weights.copy()
         if settings.rule.symmetric:
@@ -132,6 +128,7 @@ class BrianEngine:
         # Always the same: where Brian2 compiles, it finds what it has compiled before.
         name: str | None = "network",
     ) -> BrianNetwork:  # fmt: skip
+        check_run(run, self.settings.timing)
         gc.collect()  # objects of Brian2 point at each other: what the last network took is not given back by itself
         pixels = images / 255 if images.dtype == np.uint8 else images.astype(np.float64)
         labels = np.asarray(labels)

@@ -8,19 +8,19 @@ here knows equations (3) and (6): what they say must come out of s, tc, u and v.
 import numba
 import numpy as np
 
-from network.errors import BadInput
 from network.reference import default_mu
 from network.rules import effective_order
 from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
+from sim.circuit_checks import check_run, check_settings
 from sim.engine import Settings, describe, dropout_masks, saturated_shares
 from sim.event_circuit import Circuit
 from sim.event_output import OutputCircuit
 from sim.event_pools import Relays
 from sim.event_presentation import Presentation
 from sim.event_space import Space
-from sim.event_steps import steps_of
+from sim.event_steps import Step, steps_of
 from sim.event_synapses import synapses_of
 from sim.schedule import IDEAL
 from sim.schedule_plan import Schedule
@@ -40,8 +40,8 @@ class EventEngine:
     Raises
     ------
     BadInput
-        For the rule ``bp``, whose softmax no circuit of the paper computes, or a device that is not the CPU. Later, for
-        an input beyond M or feedback beyond K, naming the unit.
+        For what `sim.circuit_checks.check_settings` refuses. Later, for an input beyond M or feedback beyond K, naming
+        the unit.
 
     Notes
     -----
@@ -50,13 +50,7 @@ class EventEngine:
     """
 
     def __init__(self, spec: NetworkSpec, weights: Weights, settings: Settings) -> None:
-        if settings.rule.loss != "hinge":
-            raise BadInput(
-                f"rule '{settings.rule.name}': its softmax has no circuit; rule 'bph' feeds back through W with the "
-                f"hinge loss, whose circuit is that of Appendix 1"
-            )
-        if settings.device not in ("auto", "cpu"):
-            raise BadInput(f"engine 'event' runs on the CPU, not on '{settings.device}'; --device cpu")
+        check_settings("event", spec, settings)
         self.spec = spec
         self.settings = settings
         self.device = "cpu"
@@ -95,14 +89,15 @@ class EventEngine:
         Raises
         ------
         BadInput
-            Where the run is of another network, or an output's cycle does not fit into the Hebbian window.
+            Where the run is of another network, or for another tau or loop than those of the settings' timing; or where
+            an output's cycle does not fit into the Hebbian window.
         """
         trace, space = StepTrace(), Space(keep=False)
         relays = Relays(self.spec.semantics, {}, space)
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, space, keep=False, trace=trace
         )
-        presentation.run(self._steps if run is None else steps_of(run, self.spec))
+        presentation.run(self._steps_of(run))
         trace.meta = describe("event", self.spec, self.settings, {"numba": numba.__version__})
         if self.settings.timing:
             trace.meta["misjudged"] = presentation.misjudged
@@ -115,7 +110,7 @@ class EventEngine:
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, self._space, keep=True
         )
-        presentation.run(self._steps if run is None else steps_of(run, self.spec))
+        presentation.run(self._steps_of(run))
         return presentation.wrong()
 
     def cut_control(self, unit: int) -> None:
@@ -142,6 +137,13 @@ class EventEngine:
         )
         mask_W, mask_R = ({i: mask.astype(bool) for i, mask in masks.items()} for masks in (mask_W, mask_R))
         return Weights(W, R, mask_W, mask_R)
+
+    def _steps_of(self, run: Run | None) -> tuple[Step, ...]:
+        """Those of `run`, or of what Remark 1 asks for."""
+        if run is None:
+            return self._steps
+        check_run(run, self.settings.timing)
+        return steps_of(run, self.spec)
 
     def _potentials(self, images: np.ndarray) -> dict[int, np.ndarray]:
         """Membrane potentials of all layers when activity has gone up, nothing dropped."""

@@ -33,6 +33,7 @@ NET = "Conv 8 3x3; Maxpool 3; Full 60; Full 60; Output"
 BATCH_SIZE = 20
 SEEDS, EPOCHS = 3, 5
 SEEDS_QUICK, EPOCHS_QUICK = 1, 2
+MOST_SEEDS = 10_000
 CONFIG, ROWS = "timing.toml", "rows.jsonl"
 KEY = ("study", "series", "value", "seed")
 
@@ -62,8 +63,10 @@ def run(args: argparse.Namespace) -> int:
     usual = (SEEDS_QUICK, EPOCHS_QUICK) if args.quick else (SEEDS, EPOCHS)
     given = (args.seeds, args.epochs)
     seeds, epochs = (usual[k] if given[k] is None else given[k] for k in range(2))
-    if seeds < 1 or epochs < 1:
-        raise BadInput(f"--seeds {seeds} --epochs {epochs}: expected at least 1 of each")
+    if not (1 <= seeds <= MOST_SEEDS and epochs >= 1):
+        raise BadInput(
+            f"--seeds {seeds} --epochs {epochs}: expected at least 1 of each, and at most {MOST_SEEDS} seeds"
+        )
     flags = {"net": args.net, "rule": args.rule, "epochs": epochs, "batch_size": BATCH_SIZE}
     config = make_config({**flags, "engine": "event", "dtype": "float64"}, "--{}")
     bench = Bench.of(config)

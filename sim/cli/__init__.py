@@ -23,6 +23,10 @@ COMMANDS = {
     "demo": ("validation.demo", "simulate the circuits, train three rules on embedded digits, write a report"),
 }
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+# Packages that only some engines and commands need: how to install each.
+EXTRAS = {"torch": 'pip install "hebb[torch]"'} | dict.fromkeys(
+    ("brian2", "numba", "threadpoolctl"), 'pip install "hebb[circuits]"'
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -82,6 +86,9 @@ def _guarded(prog: str, command: Callable[[], int]) -> int:
             return _stop(f"{prog}: stopped: {error}", FAILED)
         if isinstance(error, OSError):  # a full disk, a folder that may not be written: what is there is whole
             return _stop(f"{prog}: error: {error.filename or 'output'}: {error.strerror or error}", BAD_INPUT)
+        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+            needs = f"needs the package '{error.name}', which is not installed: {EXTRAS[error.name]}"
+            return _stop(f"{prog}: error: {needs}", BAD_INPUT)
         if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error).lower()):
             return _stop(f"{prog}: error: out of memory ({error}); use a smaller network or batch", BAD_INPUT)
         raise

@@ -263,6 +263,22 @@ def test_every_command_explains_itself_with_examples(command, capsys):
     assert f"hebb {command}" in capsys.readouterr().out.lower().split("examples:")[1]
 
 
+@pytest.mark.parametrize("command", ["timing", "step"])
+def test_a_package_that_is_missing_is_named_with_what_installs_it(tmp_path, command):
+    code = "import sys; sys.modules['numba'] = None; from sim.cli import main; sys.exit(main(sys.argv[1:]))"
+    flags = []
+    if command == "step":
+        step_file(tmp_path / "in.npz")
+        flags = ["--net", NET, "--in", f"{tmp_path}/in.npz", "--out", f"{tmp_path}/out.npz", "--engine", "brian"]
+    found = subprocess.run(
+        [sys.executable, "-c", code, command, *flags], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert found.returncode == 2, found.stderr
+    assert "'numba'" in found.stderr
+    assert 'pip install "hebb[circuits]"' in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
 def test_hebb_alone_lists_the_commands(capsys):
     assert main([]) == main(["--help"]) == main(["--version"]) == 0
     text = capsys.readouterr().out

@@ -67,6 +67,7 @@ def test_what_was_measured_before_an_interruption_is_kept(tmp_path, monkeypatch,
         (["odrer"], ["study 'odrer'", "did you mean 'order'"]),
         (["--seeds", "0"], ["--seeds 0", "at least 1"]),
         (["--rule", "bp"], ["'bp'", "no circuit"]),
+        (["--seeds", "99999999999"], ["--seeds 99999999999", "10000 seeds"]),
         (["--net", "Fall 3; Output"], ["Fall 3"]),
     ],
 )
