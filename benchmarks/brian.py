@@ -31,7 +31,7 @@ from network.rules import make_rule
 from network.spec import NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
-from sim.brian_size import Size
+from sim.brian.size import Size
 from sim.engine import Engine, Settings, open_engine
 from sim.schedule import Timing
 from sim.schedule_plan import Schedule

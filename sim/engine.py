@@ -27,8 +27,8 @@ from sim.updates import PLAIN, Update, check_update
 ENGINES = {
     "reference": ("sim.reference_engine", "ReferenceEngine", "numpy", ""),
     "torch": ("sim.torch_open", "open_torch", "torch", 'pip install "hebb[torch]"'),
-    "event": ("sim.event_engine", "EventEngine", "numba", 'pip install "hebb[circuits]"'),
-    "brian": ("sim.brian_engine", "BrianEngine", "brian2", 'pip install "hebb[circuits]"'),
+    "event": ("sim.event.engine", "EventEngine", "numba", 'pip install "hebb[circuits]"'),
+    "brian": ("sim.brian.engine", "BrianEngine", "brian2", 'pip install "hebb[circuits]"'),
 }
 CIRCUITS = ("event", "brian")  # the engines that read the circuit's settings: epsilon, M, K, gate_phase, unchecked
 DTYPES = ("float32", "float64")

@@ -18,16 +18,16 @@ from network.spec import INPUT, NetworkSpec
 from network.trace import StepTrace, count_ties
 from network.weights import Weights
 from sim.engine import Settings, describe
-from sim.event_space import Space
-from sim.fast_input import InputSynapses
-from sim.fast_plan import plan
-from sim.fast_stages import Batch, Relay, Routed
-from sim.fast_synapses import Synapses
+from sim.event.space import Space
+from sim.fast.input import InputSynapses
+from sim.fast.plan import plan
+from sim.fast.stages import Batch, Relay, Routed
+from sim.fast.synapses import Synapses
 from sim.torch_engine import EVALUATION_BATCH, Gate, TorchEngine
 
 
 class FastTorchEngine(TorchEngine):
-    """As `TorchEngine`, for the networks that `sim.fast_plan.why_not` has nothing against."""
+    """As `TorchEngine`, for the networks that `sim.fast.plan.why_not` has nothing against."""
 
     def __init__(self, spec: NetworkSpec, weights: Weights, settings: Settings) -> None:
         super().__init__(spec, weights, settings)

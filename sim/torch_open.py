@@ -35,7 +35,7 @@ def _obstacle(spec: NetworkSpec, settings: Settings, device: str) -> str:
     if device != "cpu":
         return f"they are for the CPU, and the device is {device}"
     try:
-        from sim.fast_plan import why_not
+        from sim.fast.plan import why_not
     except ModuleNotFoundError as error:
         return f"they need the package '{error.name}', which is not installed: pip install 'hebb[fast]'"
     found = why_not(spec, settings)

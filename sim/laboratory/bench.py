@@ -17,7 +17,7 @@ from network.weights import Weights
 from sim.config import TrainConfig
 from sim.data import Split
 from sim.engine import Settings, open_engine
-from sim.event_engine import EventEngine
+from sim.event.engine import EventEngine
 from sim.laboratory.disturbance import Disturbance, Partners
 from sim.schedule import Timing
 from sim.schedule_plan import Schedule

@@ -7,7 +7,7 @@ import pytest
 from circuits.limit_cycle import limit_cycle
 from circuits.parameters import OutputError
 from network.errors import BadInput
-from sim.brian_engine import BrianEngine
+from sim.brian.engine import BrianEngine
 from sim.schedule import Timing
 from tests.sim.conftest import engine_of, presentation
 

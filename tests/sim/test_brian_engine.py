@@ -6,10 +6,10 @@ import pytest
 
 from network.errors import BadInput
 from network.rules import ORDERS
-from sim.brian_engine import BrianEngine
-from sim.brian_size import Size
+from sim.brian.engine import BrianEngine
+from sim.brian.size import Size
 from sim.data.digits import load_digits
-from sim.event_engine import EventEngine
+from sim.event.engine import EventEngine
 from sim.schedule import Event, Timing, canonical_order
 from sim.schedule_plan import Schedule
 from sim.schedule_run import Firing, Run

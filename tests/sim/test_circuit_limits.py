@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from network.errors import BadInput
@@ -70,8 +72,9 @@ def test_what_is_lost_in_float32_alone_is_refused_there_alone():
 @pytest.mark.parametrize("other", [Timing(tau=5e-3), Timing(loop=20e-3)], ids=["tau", "loop"])
 def test_a_run_for_another_circuit_in_time_is_refused(engine, other):
     spec, weights, images, labels = presentation("Full 4; Output", "urfb", shape=(1, 3, 3))
-    made = engine_of(engine, spec, weights, "urfb", timing=Timing())
+    made: Any = engine_of(engine, spec, weights, "urfb", timing=Timing())
     with pytest.raises(BadInput, match=r"run: its schedule is for (tau = 0\.005|loop = 0\.02) s, and the"):
         made.present(images, labels, Schedule(spec, timing=other).run())
     if engine == "event":  # with ideal timing only the order counts
-        engine_of(engine, spec, weights, "urfb").present(images, labels, Schedule(spec, timing=other).run())
+        ideal: Any = engine_of(engine, spec, weights, "urfb")
+        ideal.present(images, labels, Schedule(spec, timing=other).run())

@@ -158,7 +158,7 @@ def test_a_gpu_is_refused():
 
 
 def test_the_engine_imports_neither_torch_nor_brian2():
-    code = "import sys, sim.event_engine; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    code = "import sys, sim.event.engine; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     root = Path(__file__).resolve().parents[2]
     found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
     assert found.returncode == 0, found.stderr

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from network.errors import BadInput
 from network.rules import RULES
 from sim.engine import Settings
-from sim.event_engine import EventEngine
+from sim.event.engine import EventEngine
 from sim.schedule import Event, canonical_order
 from sim.schedule_plan import Schedule
 from sim.schedule_run import Run

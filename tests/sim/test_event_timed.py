@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from network.errors import BadInput
 from network.rules import ORDERS
 from network.weights import Weights
-from sim.event_engine import EventEngine
+from sim.event.engine import EventEngine
 from sim.schedule import Event, Timing, canonical_order
 from sim.schedule_plan import Schedule
 from sim.schedule_run import Firing, Run

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from circuits.transfer import saturate
-from sim.event_engine import EventEngine
+from sim.event.engine import EventEngine
 from sim.schedule import Event, Timing
 from sim.schedule_plan import Schedule
 from sim.schedule_run import Run

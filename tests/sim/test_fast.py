@@ -9,10 +9,10 @@ import pytest
 
 from network.errors import BadInput
 from network.rules import ORDERS, RULES, make_rule
-from sim.fast_input import InputSynapses
-from sim.fast_local import LocalSynapses
-from sim.fast_sparse import SparseSynapses
-from sim.fast_stages import Pooling
+from sim.fast.input import InputSynapses
+from sim.fast.local import LocalSynapses
+from sim.fast.sparse import SparseSynapses
+from sim.fast.stages import Pooling
 from sim.torch_engine import TorchEngine
 from sim.torch_fast import FastTorchEngine
 from tests.sim.conftest import engine_of, presentation

@@ -6,9 +6,12 @@ import pytest
 from network.layers import Conv, Local, Maxpool
 from network.randomness import dropout_draws, dropout_mask
 from network.reference_layers import feedback_to_source, from_windows, hebbian, input_of_units, windows, winners
-from sim import fast_conv_kernels, fast_full_kernels, fast_local_kernels, fast_pool_kernels
-from sim.event_space import aligned
-from sim.fast_simd import lanes
+from sim.event.space import aligned
+from sim.fast import conv_kernels as fast_conv_kernels
+from sim.fast import full_kernels as fast_full_kernels
+from sim.fast import local_kernels as fast_local_kernels
+from sim.fast import pool_kernels as fast_pool_kernels
+from sim.fast.simd import lanes
 from validation.tolerances import TOLERANCES
 
 DTYPES = [np.float32, np.float64]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from network.rules import ORDERS
 from network.weights import Weights
-from sim.event_engine import EventEngine
+from sim.event.engine import EventEngine
 from sim.schedule import IDEAL, Event
 from sim.schedule_plan import Schedule
 from tests.sim.conftest import engine_of, presentation

@@ -15,10 +15,12 @@ import pytest
 from network import reference
 from network.layers import Conv
 from network.weights import Weights
-from sim import event_engine, event_kernels, torch_engine, torch_ops
-from sim.event_engine import EventEngine
-from sim.event_output import OutputCircuit
-from sim.event_pools import Relays
+from sim import torch_engine, torch_ops
+from sim.event import engine as event_engine
+from sim.event import kernels as event_kernels
+from sim.event.engine import EventEngine
+from sim.event.output import OutputCircuit
+from sim.event.pools import Relays
 from sim.schedule import Event
 from sim.schedule_plan import Schedule
 from sim.torch_engine import TorchEngine
@@ -204,7 +206,7 @@ BRIAN: dict[str, Callable[[Patch, Any], None]] = {
     "gate at the wrong phase": lambda p, e: change(
         p, e.BrianEngine, "__init__", brian_with(settings=lambda s: replace(s, gate_phase=0.5))
     ),
-    "off-by-one pool": lambda p, e: change(p, import_module("sim.brian_relays").Relays, "up", brian_shifts_windows),
+    "off-by-one pool": lambda p, e: change(p, import_module("sim.brian.relays").Relays, "up", brian_shifts_windows),
     "transposed R": lambda p, e: change(p, e.BrianEngine, "__init__", brian_with(changed_R(turned))),
     "gain missing in the feedback": lambda p, e: change(
         p, e.BrianEngine, "__init__", brian_with(changed_R(lambda layer, R: R / GAIN))

@@ -64,7 +64,7 @@ def test_every_mutation_of_a_timed_circuit_is_caught(presented, mutation, monkey
 @pytest.fixture(scope="module")
 def brian():
     """The Brian2 engine's module, and one small presentation that has everything: masks, decay, both orders' R."""
-    engine = pytest.importorskip("sim.brian_engine")
+    engine = pytest.importorskip("sim.brian.engine")
     net = "Conv 2 3x3; Maxpool 3; Full 6; Output"
     (case,) = [
         case

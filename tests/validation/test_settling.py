@@ -9,7 +9,7 @@ from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.data import load_data
 from sim.engine import Settings
-from sim.event_engine import EventEngine
+from sim.event.engine import EventEngine
 from sim.schedule import Event, Timing
 from sim.schedule_plan import Schedule
 from tests.sim.conftest import engine_of, presentation
