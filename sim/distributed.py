@@ -13,6 +13,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from network.errors import BadInput
 from network.spec import NetworkSpec
@@ -104,7 +106,12 @@ def open_shared(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
     if not dist.is_initialized():
         if device.startswith("cuda"):
             torch.cuda.set_device(device)
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        backend = "nccl" if device.startswith("cuda") else "gloo"
+        # A restart finds torchrun's store as it was, with the addresses of the processes that are gone: each start
+        # has names of its own in it.
+        store, own, processes = next(rendezvous("env://"))
+        start = f"start{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+        dist.init_process_group(backend, store=PrefixStore(start, store), rank=own, world_size=processes)
         atexit.register(dist.destroy_process_group)
     return SharedTorchEngine(spec, weights, replace(settings, device=device))
 

@@ -76,7 +76,7 @@ def test_two_processes_make_the_run_of_one(tmp_path, data):
 def test_a_killed_process_is_started_again_and_the_run_goes_on(tmp_path, data):
     """torchrun ends the other process too, starts both again, and the run goes on from its last finished epoch."""
     epochs = 60
-    shared = torchrun(tmp_path, data, "--out", "shared", epochs=epochs, launcher=("--max-restarts", "3"))
+    shared = torchrun(tmp_path, data, "--out", "shared", epochs=epochs, launcher=("--max-restarts", "1"))
     killed = []
 
     def kill_the_second():
