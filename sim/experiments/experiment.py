@@ -6,6 +6,7 @@ Nothing here runs anything. `sim.grid` runs what `Experiment.points` lists, and 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 from network.errors import BadInput, unknown
@@ -176,7 +177,9 @@ def _chosen(axis: Axis, datasets: Sequence[str] | None) -> Axis:
         elif len(nets) > 1:
             raise unknown("dataset", name, [str(variant.settings["data"]) for variant in axis.variants])
         else:
-            variants.append(Variant(name, {**axis.variants[0].settings, "data": name}))
+            short = Path(name).stem  # of a user's own file: figures have no room for a path
+            label = name if short in {variant.label for variant in variants} else short
+            variants.append(Variant(label, {**axis.variants[0].settings, "data": name}))
     if not variants:
         raise BadInput("--datasets: expected at least one name")
     return Axis(axis.name, tuple({variant.label: variant for variant in variants}.values()), axis.best_of)

@@ -172,7 +172,7 @@ def test_runs_are_planned_read_back_and_the_best_of_an_axis_stands_for_it(tmp_pa
     run_grid(jobs, Place(), progress=False)
     results = read_results(made, tmp_path, 2)
     assert len(results) == 4
-    for seed, value in by_cell(results, LAST_TEST_ERROR)[noise, "URFB"].items():
+    for seed, value in by_cell(results, LAST_TEST_ERROR)["noise", "URFB"].items():
         assert value == min(result.rows[-1]["test_error"] for result in results if result.run.seed == seed)
     assert all(len(result.rows) == 1 for result in read_results(made, tmp_path, 1))
     assert read_results(made, tmp_path, 3) == []  # less training is no result of more
