@@ -250,14 +250,8 @@ class TorchEngine:
         rule = self.settings.rule
         layer, W, R = self.spec.weighted[i - 1].synaptic, self._W[i], self._R.get(i)
         increment = torch_ops.hebbian(layer, delta, x, tuple(W.shape)) * (self.settings.eta / len(delta))
-        dW = increment * self._mask_W[i] if i in self._mask_W else increment
-        if R is None or rule.signs:
-            return dW, None
-        dR = increment if rule.feedback_rate == 1 else rule.feedback_rate * increment
-        dR = dR * self._mask_R[i] if i in self._mask_R else dR
-        if rule.feedback_decay:
-            dW, dR = dW - rule.feedback_decay * W, dR - rule.feedback_decay * R
-        return dW, dR
+        learning = None if rule.signs else R
+        return torch_ops.shares(rule, increment, W, learning, self._mask_W.get(i), self._mask_R.get(i))
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

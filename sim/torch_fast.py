@@ -17,6 +17,7 @@ from network.reference import MARGIN
 from network.spec import INPUT, NetworkSpec
 from network.trace import StepTrace, count_ties
 from network.weights import Weights
+from sim import torch_ops
 from sim.engine import Settings, describe
 from sim.event.space import Space
 from sim.fast.input import InputSynapses
@@ -134,7 +135,8 @@ class FastTorchEngine(TorchEngine):
             if not in_place:
                 increment = torch.zeros_like(self._W[i])
                 stage.learn(delta, eta, [increment], [None])
-                gate = Gate(i, delta, *self._shares(i, increment))
+                own = self._W[i], self._R.get(i), self._mask_W.get(i), self._mask_R.get(i)
+                gate = Gate(i, delta, *torch_ops.shares(self.settings.rule, increment, *own))
             if source in learns:
                 R = self._W[i] if self.settings.rule.symmetric else self._R[i]
                 R = R + gate.dR if self._after_update and gate and gate.dR is not None else R
@@ -151,18 +153,6 @@ class FastTorchEngine(TorchEngine):
         """Whether W, and R with it, get the bare increment, after the feedback has passed."""
         rule = self.settings.rule
         return rule.feedback_decay == 0 and rule.feedback_rate in (0, 1) and not self._after_update
-
-    def _shares(self, i: int, increment: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What W and R get of an increment, with the connections that exist, epsilon and lambda."""
-        rule, R = self.settings.rule, self._R.get(i)
-        dW = increment * self._mask_W[i] if i in self._mask_W else increment
-        if R is None:
-            return dW, None
-        dR = increment if rule.feedback_rate == 1 else rule.feedback_rate * increment
-        dR = dR * self._mask_R[i] if i in self._mask_R else dR
-        if rule.feedback_decay:
-            dW, dR = dW - rule.feedback_decay * self._W[i], dR - rule.feedback_decay * R
-        return dW, dR
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

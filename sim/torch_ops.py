@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
 from network.layers import Conv, Local, Pool, Weighted
+from network.rules import Rule
 from sim import torch_windows
 
 
@@ -142,3 +143,30 @@ def _pixels(layer: Pool, pooled: tuple[int, ...]) -> list[tuple[slice, ...]]:
 
     both = slice(None), slice(None)
     return [(*both, steps(a, pooled[2]), steps(b, pooled[3])) for a in range(layer.size) for b in range(layer.size)]
+
+
+def shares(
+    rule: Rule, increment: Tensor, W: Tensor, R: Tensor | None, mask_W: Tensor | None, mask_R: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """What W and R get of the same Hebbian increment (section 3.1), with the connections that exist.
+
+    Parameters
+    ----------
+    rule : Rule
+        R gets `feedback_rate` of it; both lose `feedback_decay` of what they are.
+    increment, W, R, mask_W, mask_R : torch.Tensor
+        In W's layout. R is None where it does not learn by increments, a mask where all connections exist.
+
+    Returns
+    -------
+    dW, dR : torch.Tensor
+        dR is None where R is.
+    """
+    dW = increment if mask_W is None else increment * mask_W
+    if R is None:
+        return dW, None
+    dR = increment if rule.feedback_rate == 1 else rule.feedback_rate * increment
+    dR = dR if mask_R is None else dR * mask_R
+    if rule.feedback_decay:
+        dW, dR = dW - rule.feedback_decay * W, dR - rule.feedback_decay * R
+    return dW, dR

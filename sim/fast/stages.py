@@ -4,6 +4,7 @@ A stage stands for one layer or for several that follow each other, and keeps wh
 stages are torch tensors (N, C, H, W) whose channels lie together in memory, so that kernels see them as (N, H, W, C).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -58,16 +59,16 @@ class Stage:
         self.sources = first.sources
 
 
-class Relay(Stage):
+class Relay(Stage, ABC):
     """A stage without weights."""
 
+    @abstractmethod
     def up(self, sources: list[Tensor], batch: Batch) -> Tensor:
         """What it puts out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def down(self, feedback: Any) -> list[Any]:
         """What each of its sources receives."""
-        raise NotImplementedError
 
 
 class Adding(Relay):

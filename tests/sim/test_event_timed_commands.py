@@ -11,7 +11,7 @@ from sim.cli import main
 from sim.config import read_config
 from sim.schedule import Timing
 from tests.sim.conftest import engine_of
-from tests.sim.test_cli import refused, step, step_file
+from tests.sim.steps import refused, step, step_file
 from validation.compare import compare
 
 FLAGS = ["--net", "Full 12; Output", "--data", "digits", "--epochs", "1", "--quiet", "--engine", "event"]

@@ -16,7 +16,7 @@ from sim.cli import main
 from sim.data import load_data
 from sim.engine import Settings, open_engine
 from tests.sim.conftest import engine_of, presentation
-from tests.sim.test_cli import NET, refused, step, step_file
+from tests.sim.steps import NET, refused, step, step_file
 from validation.compare import compare
 from validation.tolerances import TOLERANCES
 
