@@ -27,6 +27,9 @@ from typing import Any
 # Run as a script, Python puts this file's folder first.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from network.errors import BadInput
+from network.spec import NetworkSpec
+
 IMAGE = (3, 32, 32)
 OURS = {"plain": "plain", "fast": "fast"}
 # peer: (channels last, bfloat16)
@@ -62,15 +65,16 @@ def main() -> int:
     if options.serve:
         serve(options)
         return 0
-    text = json.dumps(measure(options), indent=2)
-    print(text)
+    figures = json.dumps(measure(options), indent=2)
+    print(figures)
     if options.json:
-        options.json.write_text(text + "\n")
+        options.json.write_text(figures + "\n")
     return 0
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All variants on all networks."""
+    check(options)
     return {
         "threads": options.threads,
         "batch_size": options.batch_size,
@@ -79,6 +83,36 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "load_before": os.getloadavg() if hasattr(os, "getloadavg") else None,
         "nets": {net: compare(net, options) for net in options.nets},
     }
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise `BadInput` for what cannot be measured."""
+    if min(options.rounds, options.batch_size, options.threads) < 1:
+        raise BadInput("--rounds, --batch-size and --threads: expected 1 or more")
+    for net in options.nets:
+        why_not = not_for(NetworkSpec.parse(net, IMAGE, 10))
+        if why_not:
+            raise BadInput(f"--nets {net}: {why_not}")
+
+
+def text(figures: dict[str, Any]) -> str:
+    """The figures as a table for each network."""
+    lines = []
+    for net, found in figures["nets"].items():
+        wide = max(map(len, found["variants"]))
+        lines += [
+            f"{net}, batches of {figures['batch_size']}, {figures['threads']} threads, {figures['clock']} clock",
+            "",
+        ]
+        lines.append(f"{''.ljust(wide)}  {'ms':>8}  {'/ fast':>8}  {'least':>7}  {'most':>7}  {'of limit':>8}")
+        for variant, one in found["variants"].items():
+            ratio, share = one["over_fast"], one["share_of_dense_limit"]["median"]
+            lines.append(
+                f"{variant.ljust(wide)}  {one['milliseconds']:8.1f}  {ratio['median']:8.2f}  {ratio['least']:7.2f}  "
+                f"{ratio['most']:7.2f}  {share:8.0%}"
+            )
+        lines.append("")
+    return "\n".join(lines).rstrip()
 
 
 def compare(net: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -172,8 +206,6 @@ def not_for(spec: Any) -> str:
 def serve(options: argparse.Namespace) -> None:
     """Answer with the names of the variants, then with the seconds of one update for every name that is read."""
     import torch
-
-    from network.spec import NetworkSpec
 
     torch.set_num_threads(options.threads)
     spec = NetworkSpec.parse(options.nets[0], IMAGE, 10)

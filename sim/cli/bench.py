@@ -2,73 +2,107 @@
 
 examples:
   hebb bench cpu                                            training steps against PyTorch's autograd
-  hebb bench cpu --nets simpnet --rounds 15 --json cpu.json
+  hebb bench cpu --nets simpnet --rounds 15 --json cpu.json --figure roofline.png
   hebb bench cpu --clock processor --threads 1              where other programs use the machine too
+  hebb bench all --json all.json                            whatever this machine can run, each with its defaults
+
+hebb bench WHAT --help lists the flags of each.
 """
 
 import argparse
 import importlib
+import json
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from network.errors import BadInput
-from network.spec import NetworkSpec
-from sim.cli.parser import add_json, report
+from sim.cli.parser import Parser, add_figure, add_json, report
 
-BENCHMARKS = ("cpu",)
+# what: (module in benchmarks/, what it measures). A module offers `add_arguments(parser)`, `measure(options) -> dict`
+# and `text(figures) -> str`, and, where there is something to draw, `draw(figures) -> Figure`. Importing it is light.
+BENCHMARKS = {
+    "cpu": ("cpu", "training steps on the CPU, against PyTorch's autograd and other peers"),
+    "gpu": ("gpu", "training steps on a GPU, against the same"),
+    "circuit": ("circuit", "circuits and their events, against Brian2 and heapq"),
+    "local": ("local", "untied layers against tied ones, and against torch.sparse"),
+    "scaling": ("scaling", "speed and memory against the size of the network, the image and the batch"),
+}
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=BENCHMARKS, help="what to measure")
-    _module("cpu").add_arguments(parser)
-    add_json(parser)
+    what = parser.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=_Flags)
+    for name, (module, text) in BENCHMARKS.items():
+        what.add_parser(name, help=text, module=module)
+    add_json(what.add_parser("all", help="whatever this machine can run, each in a process of its own"))
 
 
 def run(args: argparse.Namespace) -> int:
-    module = _module(args.what)
-    if min(args.rounds, args.batch_size, args.threads) < 1:
-        raise BadInput("--rounds, --batch-size and --threads: expected 1 or more")
-    for net in args.nets:
-        spec = NetworkSpec.parse(net, module.IMAGE, 10)
-        why_not = module.not_for(spec)
-        if why_not:
-            raise BadInput(f"--nets {net}: {why_not}")
+    if args.what == "all":
+        return _run_all(args)
+    module = _module(BENCHMARKS[args.what][0])
     figures = module.measure(args)
-    report(args, figures, _text(figures))
+    if getattr(args, "figure", None):
+        from circuits.figures import save
+
+        save(module.draw(figures), args.figure)
+    report(args, figures, module.text(figures))
     return 0
 
 
-def _text(figures: dict[str, Any]) -> str:
-    """The figures as a table for each network."""
-    lines = []
-    for net, found in figures["nets"].items():
-        wide = max(map(len, found["variants"]))
-        lines += [
-            f"{net}, batches of {figures['batch_size']}, {figures['threads']} threads, {figures['clock']} clock",
-            "",
-        ]
-        lines.append(f"{''.ljust(wide)}  {'ms':>8}  {'/ fast':>8}  {'least':>7}  {'most':>7}  {'of limit':>8}")
-        for variant, one in found["variants"].items():
-            ratio, share = one["over_fast"], one["share_of_dense_limit"]["median"]
-            lines.append(
-                f"{variant.ljust(wide)}  {one['milliseconds']:8.1f}  {ratio['median']:8.2f}  {ratio['least']:7.2f}  "
-                f"{ratio['most']:7.2f}  {share:8.0%}"
-            )
-        lines.append("")
-    return "\n".join(lines).rstrip()
+class _Flags(Parser):
+    """The flags of one benchmark. Its module adds them when that one is asked for, so that no other is imported."""
+
+    def __init__(self, module: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self._module = module
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+        if self._module:
+            module, self._module = _module(self._module), ""
+            self.description = module.__doc__
+            module.add_arguments(self)
+            add_json(self)
+            if hasattr(module, "draw"):
+                add_figure(self)
+        found, unknown = super().parse_known_args(*args, **kwargs)
+        if unknown:  # here, because the parser above knows none of these flags, and could not say which was meant
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+
+def _run_all(args: argparse.Namespace) -> int:
+    """Every benchmark with its defaults, in processes of their own: what one leaves behind must not touch the next."""
+    result: dict[str, dict[str, Any]] = {"figures": {}, "skipped": {}, "failed": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        for what in BENCHMARKS:
+            file = Path(folder) / f"{what}.json"
+            command = [sys.executable, "-m", "sim.cli", "bench", what, "--json", str(file)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode == 0:
+                result["figures"][what] = json.loads(file.read_text())
+                text = f"== {what}\n\n{done.stdout.rstrip()}\n"
+            else:
+                last = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("hebb bench: error: ")
+                how, why = ("skipped", last) if done.returncode == 2 else ("failed", f"code {done.returncode}, {last}")
+                result[how][what] = why
+                text = f"== {what}: {how}: {why}\n"
+            print(text, file=sys.stderr if args.json == "-" else sys.stdout, flush=True)
+    report(args, result, ", ".join(f"{len(found)} {how}" for how, found in result.items()).replace("figures", "done"))
+    return 1 if result["failed"] else 0
 
 
 def _module(name: str) -> ModuleType:
     """A script of ``benchmarks/``, which is part of the source tree and not of the installed package."""
-    root = str(Path(__file__).resolve().parents[2])
-    sys.path.insert(0, root)
-    try:
-        return importlib.import_module(f"benchmarks.{name}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "benchmarks":
-            raise
-        raise BadInput(f"benchmarks/{name}.py is not there: hebb bench runs from a checkout of the source") from None
-    finally:
-        sys.path.remove(root)
+    if not (ROOT / "benchmarks" / f"{name}.py").is_file():
+        where = "is not in this checkout" if (ROOT / "benchmarks").is_dir() else "is not installed with the package"
+        raise BadInput(
+            f"benchmarks/{name}.py {where}; hebb bench runs from a checkout of the source (pip install -e .)"
+        )
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    return importlib.import_module(f"benchmarks.{name}")

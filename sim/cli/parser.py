@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from network.errors import BadInput, did_you_mean
 
+IMAGES = (".png", ".svg", ".pdf")
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are `BadInput`."""
@@ -42,6 +44,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", type=_writable, help="print the result as JSON, or write it"
     )
+
+
+def add_figure(parser: argparse.ArgumentParser) -> None:
+    """``--figure FILE``: the result drawn."""
+    parser.add_argument("--figure", metavar="FILE", type=_drawable, help=f"draw it: {', '.join(IMAGES)}")
+
+
+def _drawable(text: str) -> str:
+    if text and not text.lower().endswith(IMAGES):
+        raise argparse.ArgumentTypeError(f"'{text}' is no image; expected a name that ends in {', '.join(IMAGES)}")
+    return _writable(text)
 
 
 def _writable(text: str) -> str:
