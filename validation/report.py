@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: figures are inside it."""
+"""A report as one HTML file that needs nothing else, figures inside it, or as Markdown with its figures beside it."""
 
 import base64
 from collections.abc import Sequence
@@ -23,6 +23,11 @@ class Picture:
 
     source: str
     caption: str
+
+    @property
+    def svg(self) -> bytes:
+        """The image as a file."""
+        return base64.b64decode(self.source.partition(",")[2])
 
     @classmethod
     def of(cls, drawing: Axes | Figure, caption: str) -> "Picture":
@@ -66,3 +71,25 @@ class Report:
         footer = "Made with " + ", ".join(f"{name} {version}" for name, version in versions().items()) + "."
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
         return environment.from_string(template).render(**vars(self), footer=footer)
+
+    def markdown(self, name: str) -> dict[str, str | bytes]:
+        """The same for a repository: file names with their content, ``name.md`` first, then figures as SVG."""
+        parts, files = [f"# {self.title}", *self.introduction], {}
+        for section in self.sections:
+            parts += [f"## {section.title}", *section.text]
+            if section.rows:
+                lines = [section.header, ["---"] * len(section.header), *section.rows]
+                parts.append("\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines))
+            for picture in section.figures:
+                file = f"{name}-{len(files) + 1}.svg"
+                files[file] = picture.svg
+                parts += [f"![{self.title}]({file})", picture.caption]
+            if section.code:
+                parts.append("\n".join("    " + line for line in section.code.splitlines()))
+        parts.append("Made with " + ", ".join(f"{each} {version}" for each, version in versions().items()) + ".")
+        return {f"{name}.md": "\n\n".join(parts) + "\n", **files}
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")

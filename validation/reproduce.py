@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", default="runs/reproduce", metavar="DIR", help="pages and runs (default runs/reproduce)"
     )
+    parser.add_argument("--markdown", metavar="DIR", help="write the page there too, as Markdown with SVG figures")
     parser.add_argument("--data-dir", metavar="DIR", help="where the data sets are (else $HEBB_DATA, or a download)")
     parser.add_argument(
         "--set",
@@ -103,7 +104,12 @@ def run(args: argparse.Namespace) -> int:
     unmade = {folder: why for folder, why in (failed | late).items() if folder not in found}
     command = _command(args)
     made = Reproduction(experiment, runs, results, claims, unmade, epochs, seeds, choice, command, changes, grid.root)
-    page = RunFolder(root).write(f"{experiment.name}.html", page_of(made).html())
+    written = page_of(made)
+    page = RunFolder(root).write(f"{experiment.name}.html", written.html())
+    if args.markdown:
+        Path(args.markdown).mkdir(parents=True, exist_ok=True)
+        for name, content in written.markdown(experiment.name).items():
+            RunFolder(Path(args.markdown)).write(name, content)
     result = {
         "report": str(page),
         "epochs": epochs,

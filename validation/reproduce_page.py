@@ -11,6 +11,7 @@ from network.spec import NetworkSpec
 from sim.config import FIELDS
 from sim.experiments.experiment import Experiment, Labels
 from sim.experiments.runs import Planned, Result, by_cell
+from sim.run_folder import ENVIRONMENT
 from validation.claims import Claim
 from validation.experiment_figures import (
     against_paper,
@@ -95,6 +96,7 @@ def _what_was_run(made: Reproduction) -> list[str]:
         text.append("Shorter than the paper's: what holds here is about the beginning of learning, not about its end.")
     if made.changes:
         text.append("Other than in the paper: " + ", ".join(f"{name} {value}" for name, value in made.changes.items()))
+    text += _made_on(made)
     diverged = [result for result in made.results if result.diverged]
     if diverged:
         text.append(
@@ -103,6 +105,18 @@ def _what_was_run(made: Reproduction) -> list[str]:
             + (" ..." if len(diverged) > 3 else "")
         )
     return [*text, *experiment.open_points]
+
+
+def _made_on(made: Reproduction) -> list[str]:
+    """Device and commit of the runs, from what each noted when it was made."""
+    noted: dict[str, list[str]] = {"device": [], "commit": []}
+    for result in made.results:
+        file = result.run.folder(made.root) / ENVIRONMENT if result.run.config else None
+        for line in file.read_text(encoding="utf-8").splitlines() if file and file.exists() else ():
+            name, _, value = line.partition(" ")
+            if value and value not in noted.get(name, [value]):
+                noted[name].append(value)
+    return [f"{name.capitalize()}: {', '.join(values)}." for name, values in noted.items() if values]
 
 
 def _numbers(made: Reproduction) -> list[Section]:

@@ -133,6 +133,16 @@ def test_a_page_says_what_was_run_and_what_is_missing(example, tmp_path, capsys)
     assert set(attempted(tmp_path).values()) == {4}
 
 
+def test_the_page_as_markdown_has_its_figures_beside_it(example, tmp_path, capsys):
+    folder = tmp_path / "results"
+    assert main([*example, "--epochs", "1", "--markdown", str(folder)]) == 0
+    page = (folder / "example.md").read_text()
+    figures = sorted(path.name for path in folder.glob("*.svg"))
+    assert figures and all(f"]({name})" in page for name in figures)
+    assert all((folder / name).read_bytes().lstrip().startswith(b"<?xml") for name in figures)
+    assert "| --- |" in page and "Device: cpu." in page
+
+
 def test_a_budget_picks_the_epochs_and_says_so(example, tmp_path, capsys):
     assert main([*example, "--budget", "60s"]) == 0
     assert "2 of the paper" in (tmp_path / "out" / "example.html").read_text()  # no more than the paper's two
