@@ -1,8 +1,8 @@
 """Training: one visible loop for every rule, network, data set and engine."""
 
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,14 @@ from network.weights import Weights
 from sim.alignment import alignment
 from sim.circuit_options import circuit_settings
 from sim.config import TrainConfig, check_resumed
-from sim.data import Dataset, Split, load_data
+from sim.data import Dataset, load_data
 from sim.engine import Engine, Settings, open_engine
 from sim.environment import describe_environment
+from sim.epoch import Staged, learn_epoch, stage
 from sim.figures import save_run_figures
 from sim.health import check_health
 from sim.run_folder import ENVIRONMENT, RunFolder, unused_folder
 from sim.updates import Update, parse_schedule
-
-HEALTH_EVERY = 25  # updates between two looks at the saturation of a batch: about 1 % of the time
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,9 @@ class Run:
     rows: list[dict[str, Any]]
     spec: NetworkSpec
     engine: Engine
+
+
+Epochs = Generator[None, None, Run]
 
 
 def start(config: TrainConfig, out: str | Path | None = None, *, progress: bool = True) -> Run:
@@ -60,6 +62,11 @@ def start(config: TrainConfig, out: str | Path | None = None, *, progress: bool 
     Diverged
         Where nothing can learn any more. The folder then holds the last good epoch.
     """
+    return together([begin(config, out, progress=progress)])[0]
+
+
+def begin(config: TrainConfig, out: str | Path | None = None, *, progress: bool = True) -> tuple[Engine, Epochs]:
+    """The engine and the epochs of a run whose folder has been made; `together` goes through them. See `start`."""
     data, spec, settings = prepare(config)
     weights = Weights.draw(spec, config.seed, settings.rule, connectivity=config.connectivity, dtype=config.dtype)
     engine = open_engine(config.engine, spec, weights, settings)
@@ -67,7 +74,7 @@ def start(config: TrainConfig, out: str | Path | None = None, *, progress: bool 
     folder.write(ENVIRONMENT, describe_environment(engine.device, data))
     folder.write_epoch([], weights)
     folder.write_config(config)  # last: a folder with a config can be resumed
-    return _train(config, folder, data, engine, [], progress)
+    return engine, _epochs(config, folder, data, engine, [], progress)
 
 
 def resume(path: str | Path, changes: Mapping[str, Any], *, spell: str = "{}", progress: bool = True) -> Run:
@@ -100,7 +107,7 @@ def resume(path: str | Path, changes: Mapping[str, Any], *, spell: str = "{}", p
     except BadInput as error:
         raise BadInput(f"--resume {path}: {error}") from None
     folder.write_config(config)
-    return _train(config, folder, data, engine, rows, progress)
+    return together([(engine, _epochs(config, folder, data, engine, rows, progress))])[0]
 
 
 def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
@@ -128,15 +135,37 @@ def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
     return data, spec, replace(settings, update=update.by_updates(-(-len(data.train) // config.batch_size)))
 
 
+def together(trainings: list[tuple[Engine, Epochs]]) -> list[Run]:
+    """Go through the epochs of several runs in turn, on a GPU at the same time; the runs when all are done.
+
+    Each run is the one that it would be alone.
+    """
+    runs: dict[int, Run] = {}
+    while len(runs) < len(trainings):
+        for k, (engine, epochs) in enumerate(trainings):
+            # Work that an engine does aside goes on while the next one is given its own.
+            aside = getattr(engine, "aside", nullcontext) if len(trainings) > 1 else nullcontext
+            try:
+                with aside():
+                    if k not in runs:
+                        next(epochs)
+            except StopIteration as end:
+                runs[k] = end.value
+    return [run for _, run in sorted(runs.items())]
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during training. The message is one line: what is kept, and how to go on."""
 
 
-def _train(
+def _epochs(
     config: TrainConfig, folder: RunFolder, data: Dataset, engine: Engine, rows: list[dict[str, Any]], progress: bool
-) -> Run:
-    """The loop. `rows` are those of the epochs done before, and grow by one an epoch."""
-    train, validation, test = (_stage(engine, part) for part in (data.train, data.validation, data.test))
+) -> Epochs:
+    """The loop. `rows` are those of the epochs done before, and grow by one an epoch.
+
+    It pauses in every epoch once the engine has been given the work.
+    """
+    train, validation, test = (stage(engine, part) for part in (data.train, data.validation, data.test))
     count, size = len(data.train), config.batch_size
     updates = -(-count // size)  # an epoch's
     warned = False
@@ -148,26 +177,20 @@ def _train(
         mininterval=0.1 if sys.stderr.isatty() else 10,
         dynamic_ncols=True,
     )
+
+    def look(images: Any, step: int) -> None:
+        nonlocal warned
+        warning = check_health(engine.saturation(images), engine.settings)
+        if warning and not warned:
+            warned = True
+            bar.write(f"warning: update {step + 1}: {warning}", file=sys.stderr)
+
     try:
         for epoch in range(len(rows) + 1, config.epochs + 1):
             bar.set_description(f"{config.rule} epoch {epoch}/{config.epochs}", refresh=False)
             order = engine.stage(stream(config.seed, "batches", epoch).permutation(count))
-            wrong: Any = 0
-            seconds, began = 0.0, time.perf_counter()
-            for update in range(updates):
-                step = (epoch - 1) * updates + update
-                batch = order[update * size : (update + 1) * size]
-                images = train.images[batch]
-                wrong = wrong + engine.learn(images, train.labels[batch], step)
-                if step % HEALTH_EVERY == 0 or update == updates - 1:
-                    wrong = int(wrong)  # waits for the device, so that the clock counts finished work
-                    seconds += time.perf_counter() - began
-                    warning = check_health(engine.saturation(images), engine.settings)
-                    if warning and not warned:
-                        warned = True
-                        bar.write(f"warning: update {step + 1}: {warning}", file=sys.stderr)
-                    began = time.perf_counter()
-                bar.update()
+            begun = (epoch - 1) * updates
+            wrong, seconds = yield from learn_epoch(engine, train, order, size, begun, look, bar.update)
             if any(node.synaptic.norm for node in engine.spec.weighted):
                 for first in range(min(AVERAGED_BATCHES, updates)):
                     engine.take_statistics(train.images[order[first * size : (first + 1) * size]], first=first == 0)
@@ -205,19 +228,6 @@ def summary(row: dict[str, Any]) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Staged:
-    """A part of the data on the engine's device."""
-
-    images: Any
-    labels: Any
-    count: int
-
-
-def _stage(engine: Engine, part: Split) -> _Staged:
-    return _Staged(engine.stage(part.images), engine.stage(part.labels), len(part))
-
-
-def error_rate(engine: Engine, part: _Staged) -> float:
+def error_rate(engine: Engine, part: Staged) -> float:
     """The fraction of images whose largest output is not the class, nothing dropped."""
     return int((engine.outputs(part.images).argmax(1) != part.labels).sum()) / part.count

@@ -1,0 +1,87 @@
+"""One epoch of training: update by update, or all of it on the device where an engine can do that."""
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from sim.data import Split
+from sim.engine import Engine
+
+HEALTH_EVERY = 25  # updates between two looks at the saturation of a batch: about 1 % of the time
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A part of the data on the engine's device."""
+
+    images: Any
+    labels: Any
+    count: int
+
+
+def stage(engine: Engine, part: Split) -> Staged:
+    return Staged(engine.stage(part.images), engine.stage(part.labels), len(part))
+
+
+def learn_epoch(
+    engine: Engine,
+    train: Staged,
+    order: Any,
+    size: int,
+    step: int,
+    look: Callable[[Any, int], None],
+    done: Callable[[int], object],
+) -> Generator[None, None, tuple[int, float]]:
+    """Learn from all images once.
+
+    Parameters
+    ----------
+    engine : Engine
+        One with a method `learn_epoch` makes all updates by itself (`sim.gpu.engine`).
+    train : Staged
+    order : array
+        Which images come in turn, staged.
+    size : int
+        Images of a batch.
+    step : int
+        Updates made before.
+    look : callable
+        Looks at a batch after its update: its images, and the number of updates made before it.
+    done : callable
+        Is told of so many updates more.
+
+    Yields
+    ------
+    None
+        Once, where the engine has been given all the work and is not waited for yet: time for other engines' work.
+
+    Returns
+    -------
+    wrong : int
+        Images classified wrongly while learning.
+    seconds : float
+        Without those spent looking.
+    """
+    updates = -(-len(order) // size)
+    began, seconds, wrong = time.perf_counter(), 0.0, 0
+    whole = getattr(engine, "learn_epoch", None)
+    if whole:
+        found = whole(train.images, train.labels, order, size, step)
+        yield
+        wrong, seconds = int(found), time.perf_counter() - began
+        done(updates)
+        look(train.images[order[(updates - 1) * size :]], step + updates - 1)
+        return wrong, seconds
+    for update in range(updates):
+        batch = order[update * size : (update + 1) * size]
+        images = train.images[batch]
+        wrong = wrong + engine.learn(images, train.labels[batch], step + update)
+        if (step + update) % HEALTH_EVERY == 0 or update == updates - 1:
+            wrong = int(wrong)  # waits for the device, so that the clock counts finished work
+            seconds += time.perf_counter() - began
+            look(images, step + update)
+            began = time.perf_counter()
+        done(1)
+    yield
+    return wrong, seconds
