@@ -73,6 +73,8 @@ def present(
     top = spec.nodes[-1]
     outputs = h[top.index]
     trace = StepTrace(ties=count_ties(outputs, labels, MARGIN, "float64") if rule.loss == "hinge" else 0)
+    for node in spec.weighted:
+        trace.h[node.index], trace.x[node.index] = h[node.index], x[node.name]
 
     received = {}  # the feedback that has reached each layer's output, summed over the layers that read it
     received[top.name] = output_error(outputs, labels, rule.loss, default_mu(spec, mu), spec.semantics.strict_margin)
@@ -82,7 +84,7 @@ def present(
 
     for node in reversed(spec.nodes):
         if node.name not in spec.learns_below:
-            continue  # nothing below this layer learns, and the input takes no feedback
+            continue  # nothing at or below this layer learns, and the input takes no feedback
         source, feedback = node.sources[0], received[node.name]
         match node.layer:
             case Sum():
@@ -115,7 +117,7 @@ def present(
                 # state. Both pathways between the two see the same pair of activities (section 3.1).
                 increment = eta / len(images) * hebbian(layer, delta, x[source])
                 dW = _masked(increment, weights.mask_W, i) - rule.feedback_decay * weights.W[i]
-                trace.h[i], trace.x[i], trace.delta[i], trace.dW[i] = h[i], x[node.name], delta, dW
+                trace.delta[i], trace.dW[i] = delta, dW
                 if not (rule.symmetric or rule.signs) and i in weights.R:
                     dR = _masked(rule.feedback_rate * increment, weights.mask_R, i)
                     trace.dR[i] = dR - rule.feedback_decay * weights.R[i]

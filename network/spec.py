@@ -82,6 +82,9 @@ class NetworkSpec:
     gain : float
         Slope g of x = clip(g h, -1, 1).
     semantics : Semantics
+    frozen : int
+        How many layers with weights, from the input up, do not learn: neither W nor R changes, and no feedback is sent
+        to them. The output layer always learns.
     nodes : tuple of Node
         One per layer, in an order in which each comes after those it reads.
     """
@@ -91,6 +94,7 @@ class NetworkSpec:
     classes: int
     gain: float = 1.0
     semantics: Semantics = PAPER
+    frozen: int = 0
     nodes: tuple[Node, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +107,11 @@ class NetworkSpec:
         layers = tuple(layer.sized(self.classes) for layer in self.layers)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "nodes", _place(layers, self.input_shape))
+        if not 0 <= self.frozen < len(self.weighted):
+            raise BadInput(
+                f"{self.frozen} frozen layers: expected fewer than the {len(self.weighted)} with weights, the output "
+                f"has to learn"
+            )
 
     @classmethod
     def parse(
@@ -152,10 +161,10 @@ class NetworkSpec:
 
     @cached_property
     def learns_below(self) -> frozenset[str]:
-        """Names of the nodes that feedback must reach: those with a weighted layer at or below them."""
+        """Names of the nodes that feedback must reach: those with a layer that learns at or below them."""
         reached: set[str] = set()
         for node in self.nodes:
-            if node.index or reached.intersection(node.sources):
+            if node.index > self.frozen or reached.intersection(node.sources):
                 reached.add(node.name)
         return frozenset(reached)
 

@@ -12,7 +12,8 @@ Arrays = dict[int, np.ndarray]
 class StepTrace:
     """One presentation of a batch: activity going up, feedback coming down, and the Hebbian increments.
 
-    All are keyed by i = 1, 2, ... counting only the layers with weights, from the input.
+    All are keyed by i = 1, 2, ... counting only the layers with weights, from the input. Frozen layers have h and x
+    alone.
 
     Attributes
     ----------

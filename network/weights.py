@@ -120,8 +120,11 @@ class Weights:
                 group.setdefault(i, np.full(node.shape[0], value, dtype))
 
     def follow_signs(self, spec: NetworkSpec, signs: Signs, seed: int, update: int) -> None:
-        """Make R anew from the signs of W, as it is after so many updates; 0 where W or R has no connection."""
-        for node in spec.weighted:
+        """Make R anew from the signs of W, as it is after so many updates; 0 where W or R has no connection.
+
+        R of a frozen layer is made once, before the first update.
+        """
+        for node in spec.weighted[spec.frozen if update else 0 :]:
             i = node.index
             self.R[i] = with_signs_of(self.W[i], sign_factors(node, signs, seed, update))
             for masks in (self.mask_W, self.mask_R):

@@ -25,6 +25,8 @@ def check_circuit(engine: str, spec: NetworkSpec, rule: Rule, update: Update) ->
             f"engine '{engine}': its synapses change by their increments alone, without momentum, weight decay, "
             f"Manhattan setting, schedule or clamped layers; {others}"
         )
+    if spec.frozen:
+        raise BadInput(f"engine '{engine}': all synapses of its circuit change, none are frozen; {others}")
     for position, node in enumerate(spec.nodes, start=1):
         foreign = _foreign(node.layer)
         if foreign:

@@ -92,6 +92,16 @@ class TrainConfig:
     learns: Annotated[
         Literal["all", "bottom", "top"], Field(description="all layers, all but the output, or the output alone")
     ] = "all"
+    start_from: Annotated[
+        str | None, Field(description="folder of a run whose lowest layers this one begins with; the others are drawn")
+    ] = None
+    keep_layers: Annotated[
+        str | None,
+        Field(description="start-from: how many layers with weights it gives, or the name of the last one (conv1)"),
+    ] = None
+    freeze: Annotated[
+        bool | None, Field(description="start-from: its layers stay as they are, W and R, and receive no feedback")
+    ] = None
     dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
     engine: Annotated[str, Field(description="torch; event, brian (circuits); reference (slow, float64)")] = "torch"
@@ -202,6 +212,21 @@ def config_text(config: TrainConfig) -> str:
     """The config as TOML. Fields at "no value" are left out, which is what reading them back gives."""
     values = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
     return tomli_w.dumps(values)
+
+
+def identity(config: TrainConfig) -> dict[str, Any]:
+    """The values that make a run the one it is: all but those that may change, and none at its default.
+
+    Of the run that it starts from, the name of the folder: where that lies may change.
+    """
+    given = {
+        name: value
+        for name, field in FIELDS.items()
+        if name not in MAY_CHANGE and (value := getattr(config, name)) != field.default
+    }
+    if config.start_from:
+        given["start_from"] = Path(config.start_from).name
+    return given
 
 
 def check_resumed(old: TrainConfig, values: Mapping[str, Any], spell: str = "{}") -> TrainConfig:

@@ -233,6 +233,7 @@ def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[
         "gain": spec.gain,
         "semantics": spec.semantics.name,
         "net": spec.notation,
+        **({"frozen": spec.frozen} if spec.frozen else {}),
         "dtype": settings.dtype,
         **circuit,
         "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},

@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from network.presets import PRESETS
-from sim.config import FIELDS, MAY_CHANGE, TrainConfig
+from sim.config import FIELDS, TrainConfig, identity
 from sim.grid_job import Job, Outcome, epochs_done, finish, is_done
 
 
@@ -118,12 +118,7 @@ def folder_name(config: TrainConfig) -> str:
 
     Settings that may change when a run is resumed do not count.
     """
-    given = {
-        name: value
-        for name, field in FIELDS.items()
-        if name not in MAY_CHANGE and (value := getattr(config, name)) != field.default
-    }
-    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:8]
     net = config.net.strip().lower()
     words = (net if net in PRESETS else "net", config.rule, Path(config.data).stem, f"seed{config.seed}", digest)
     return re.sub(r"[^\w.-]", "_", "-".join(words))

@@ -11,12 +11,12 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from network.errors import BadInput, Diverged
-from sim.config import MAY_CHANGE, TrainConfig, make_config
+from sim.config import MAY_CHANGE, TrainConfig, identity, make_config
 from sim.run_folder import CONFIG, RunFolder, discard
 
 ATTEMPTS, LOCK, DIVERGED = "attempts.jsonl", ".lock", "diverged.txt"
@@ -138,11 +138,11 @@ def _check_same(job: Job, path: Path) -> int:
         discard_unfinished(path)
         return 0
     old, new = RunFolder(path).read_config(), job.config
-    for field in fields(TrainConfig):
-        if field.name not in MAY_CHANGE and getattr(old, field.name) != getattr(new, field.name):
+    was, asked = identity(old), identity(new)
+    for name in (*was, *asked):
+        if was.get(name) != asked.get(name):
             raise BadInput(
-                f"{path}: holds a run with {field.name} {getattr(old, field.name)}, not {getattr(new, field.name)}; "
-                f"name another folder"
+                f"{path}: holds a run with {name} {getattr(old, name)}, not {getattr(new, name)}; name another folder"
             )
     return len(RunFolder(path).read_epoch()[0])
 

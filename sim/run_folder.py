@@ -65,11 +65,11 @@ class RunFolder:
         return run
 
     @classmethod
-    def open(cls, path: str | Path) -> "RunFolder":
-        """The folder of a run that was started before; `BadInput` where there is none."""
+    def open(cls, path: str | Path, called: str = "--resume") -> "RunFolder":
+        """The folder of a run that was started before; `BadInput` where there is none, naming it as it was `called`."""
         for name in (CONFIG, WEIGHTS):
             if not (Path(path) / name).is_file():
-                raise BadInput(f"--resume {path}: there is no {name} in it; expected the folder of an earlier run")
+                raise BadInput(f"{called} {path}: there is no {name} in it; expected the folder of an earlier run")
         return cls(Path(path))
 
     def write(self, name: str, content: str | bytes) -> Path:

@@ -25,6 +25,7 @@ from sim.engine import Engine, Settings, open_engine
 from sim.environment import describe_environment
 from sim.epoch import Staged, learn_epoch, stage
 from sim.figures import save_run_figures
+from sim.first_phase import network_of, take_over
 from sim.health import check_health
 from sim.run_folder import ENVIRONMENT, RunFolder, unused_folder
 from sim.updates import Update, parse_schedule
@@ -69,9 +70,10 @@ def begin(config: TrainConfig, out: str | Path | None = None, *, progress: bool 
     """The engine and the epochs of a run whose folder has been made; `together` goes through them. See `start`."""
     data, spec, settings = prepare(config)
     weights = Weights.draw(spec, config.seed, settings.rule, connectivity=config.connectivity, dtype=config.dtype)
+    began = f"start {take_over(spec, weights, config)}\n" if config.start_from else ""
     engine = open_engine(config.engine, spec, weights, settings)
     folder = RunFolder.create(unused_folder(spec, config) if out is None else out)
-    folder.write(ENVIRONMENT, describe_environment(engine.device, data))
+    folder.write(ENVIRONMENT, describe_environment(engine.device, data) + began)
     folder.write_epoch([], weights)
     folder.write_config(config)  # last: a folder with a config can be resumed
     return engine, _epochs(config, folder, data, engine, [], progress)
@@ -129,9 +131,7 @@ def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
     )
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
     data = load_data(config.data, config.data_dir)
-    spec = NetworkSpec.parse(config.net, data.image_shape, data.classes, config.gain, config.semantics)
-    if config.norm:
-        spec = spec.normalised("affine" if config.norm == "bn-affine" else "plain")
+    spec = network_of(config, data.image_shape, data.classes)
     return data, spec, replace(settings, update=update.by_updates(-(-len(data.train) // config.batch_size)))
 
 
