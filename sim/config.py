@@ -89,6 +89,10 @@ class TrainConfig:
     schedule: Annotated[
         str | None, Field(description='eta by epoch, "51:.1,61:.01": from epoch 51 on a tenth of it, then a hundredth')
     ] = None
+    dropout_mask: Annotated[
+        Literal["per-image", "per-batch"],
+        Field(description="Drop silences other units in each image, or the same in all of a batch; never compare both"),
+    ] = "per-image"
     learns: Annotated[
         Literal["all", "bottom", "top"], Field(description="all layers, all but the output, or the output alone")
     ] = "all"
@@ -103,6 +107,10 @@ class TrainConfig:
         bool | None, Field(description="start-from: its layers stay as they are, W and R, and receive no feedback")
     ] = None
     dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
+    compute_dtype: Annotated[
+        Literal["bfloat16"] | None,
+        Field(description="torch: precision of activity, feedback and products; weights stay in dtype, float32"),
+    ] = None
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
     engine: Annotated[str, Field(description="torch; event, brian (circuits); reference (slow, float64)")] = "torch"
     kernels: Annotated[
@@ -130,6 +138,12 @@ class TrainConfig:
     ] = None
     unchecked: Annotated[bool | None, Field(description="circuits: let what exceeds M and K pass")] = None
     dt: Annotated[float | None, Field(description="circuit brian: time step, ms, default 0.1")] = None
+
+    @property
+    def variations(self) -> list[str]:
+        """In words, where a run computes something else than the same run with the defaults: for names and titles."""
+        mask = [f"dropout {self.dropout_mask}"] if self.dropout_mask != FIELDS["dropout_mask"].default else []
+        return mask + ([self.compute_dtype] if self.compute_dtype else [])
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}

@@ -33,6 +33,8 @@ ENGINES = {
 CIRCUITS = ("event", "brian")  # the engines that read the circuit's settings: epsilon, M, K, gate_phase, unchecked
 DTYPES = ("float32", "float64")
 KERNELS = ("auto", "plain", "fast")
+DROPOUT_MASKS = ("per-image", "per-batch")
+COMPUTE_DTYPES = ("bfloat16",)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ class Settings:
         Of the dropout masks, and of feedback that is drawn anew.
     kernels : {"auto", "plain", "fast"}
         Torch only: the plain form, or compiled kernels on the CPU; automatically the latter where they can be had.
+    dropout_mask : {"per-image", "per-batch"}
+        Whether each image of a batch has units of its own silenced, or all have the same: "for each training batch a
+        random subset of the input units is set to 0" can be read as either. What is learned differs.
+    compute_dtype : {"bfloat16"} or None
+        Torch only: the precision of activity, delta and their products, see `sim.torch_engine`; None for `dtype`.
+        Weights are kept, and their increments added, in `dtype`, and the output layer is computed in it.
     update : Update
         How increments become changes of the weights: momentum, weight decay, Batch Manhattan, clamped layers.
     epsilon : float
@@ -74,7 +82,7 @@ class Settings:
     Raises
     ------
     BadInput
-        For an unknown dtype or order, or a number out of range.
+        For an unknown dtype, order or other choice, or a number out of range.
     """
 
     rule: Rule
@@ -85,6 +93,8 @@ class Settings:
     device: str = "auto"
     seed: int = 0
     kernels: str = "auto"
+    dropout_mask: str = "per-image"
+    compute_dtype: str | None = None
     update: Update = PLAIN
     epsilon: float = 0.2
     M: float | str = "auto"
@@ -99,6 +109,12 @@ class Settings:
             raise unknown("dtype", self.dtype, DTYPES)
         if self.kernels not in KERNELS:
             raise unknown("kernels", self.kernels, KERNELS)
+        if self.dropout_mask not in DROPOUT_MASKS:
+            raise unknown("dropout mask", self.dropout_mask, DROPOUT_MASKS)
+        if self.compute_dtype and self.compute_dtype not in COMPUTE_DTYPES:
+            raise unknown("compute dtype", self.compute_dtype, COMPUTE_DTYPES)
+        if self.compute_dtype and self.dtype != "float32":
+            raise BadInput(f"compute dtype '{self.compute_dtype}': weights are float32 then, not {self.dtype}")
         check_update(self.update, self.rule, effective_order(self.rule, self.order))
         if not 0 < self.eta < float("inf"):
             raise BadInput(f"eta {self.eta:g}: expected a positive time step; the paper's is 0.1")
@@ -184,6 +200,7 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
     weights.check(spec, symmetric=settings.rule.symmetric)
     if name in CIRCUITS:
         check_circuit(name, spec, settings.rule, settings.update)
+    _check_compute_dtype(name, spec, settings)
     module, engine, package, install = ENGINES[name]
     try:
         if ranks.count() > 1:
@@ -195,13 +212,28 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
         raise BadInput(f"engine '{name}' needs the package '{package}', which is not installed: {install}") from None
 
 
-def dropout_masks(spec: NetworkSpec, seed: int, step: int, count: int) -> dict[str, np.ndarray]:
-    """Which units every Drop layer keeps for `count` images in one update, by node name; the same for all engines."""
-    return {
-        node.name: dropout_mask(seed, step, position, (count, *node.shape), node.layer.fraction)
+def _check_compute_dtype(name: str, spec: NetworkSpec, settings: Settings) -> None:
+    if not settings.compute_dtype:
+        return
+    what = f"compute dtype '{settings.compute_dtype}'"
+    if name != "torch":
+        raise BadInput(f"{what}: engine '{name}' computes in one precision, that of --dtype; --engine torch has both")
+    if any(node.synaptic.norm for node in spec.weighted):
+        raise BadInput(f"{what}: batch normalisation needs float32 throughout; leave it out, or the normalisation")
+
+
+def dropout_masks(spec: NetworkSpec, settings: Settings, step: int, count: int) -> dict[str, np.ndarray]:
+    """Which units every Drop layer keeps for `count` images in one update, by node name; the same for all engines.
+
+    Where a batch shares a mask, it is the one that its first image would have had.
+    """
+    drawn = 1 if settings.dropout_mask == "per-batch" else count
+    masks = {
+        node.name: dropout_mask(settings.seed, step, position, (drawn, *node.shape), node.layer.fraction)
         for position, node in enumerate(spec.nodes)
         if isinstance(node.layer, Drop)
     }
+    return masks if drawn == count else {name: np.repeat(mask, count, axis=0) for name, mask in masks.items()}
 
 
 def saturated_shares(spec: NetworkSpec, h: dict[int, np.ndarray]) -> dict[str, float]:
@@ -235,6 +267,8 @@ def describe(engine: str, spec: NetworkSpec, settings: Settings, versions: dict[
         "net": spec.notation,
         **({"frozen": spec.frozen} if spec.frozen else {}),
         "dtype": settings.dtype,
+        **({"compute_dtype": settings.compute_dtype} if settings.compute_dtype else {}),
+        **({"dropout_mask": settings.dropout_mask} if settings.dropout_mask != "per-image" else {}),
         **circuit,
         "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},
     }

@@ -38,7 +38,7 @@ class ReferenceEngine:
 
     def learn(self, images: np.ndarray, labels: np.ndarray, step: int) -> int:
         pixels = _pixels(images)
-        kept = dropout_masks(self.spec, self.settings.seed, step, len(images))
+        kept = dropout_masks(self.spec, self.settings, step, len(images))
         trace = self._present(pixels, labels, kept)
         for letter, increments in trace.increments().items():
             if letter == "R" and self.settings.rule.feedback_rate == 0:

@@ -172,7 +172,8 @@ def unused_folder(spec: NetworkSpec, config: TrainConfig) -> Path:
     """A folder for a run that was given none: named after what it does, with a number where that is taken."""
     net = config.net.strip().lower() if config.net.strip().isidentifier() else f"net{len(spec.weighted)}"
     data = Path(config.data).stem or "data"
-    base = Path("runs") / f"{net}-{config.rule}-{data}-seed{config.seed}"
+    words = [net, config.rule, data, *(word.replace(" ", "-") for word in config.variations), f"seed{config.seed}"]
+    base = Path("runs") / "-".join(words)
     path, count = base, 1
     while path.exists():
         count += 1

@@ -1,4 +1,10 @@
-"""The algorithm at scale: layer by layer as equations (1), (2) and (6) read, on CPU or GPU, without autograd."""
+"""The algorithm at scale: layer by layer as equations (1), (2) and (6) read, on CPU or GPU, without autograd.
+
+With `Settings.compute_dtype` bfloat16, which has 8 significant bits, these are rounded to the nearest of its numbers: a
+copy of W and R whenever a product needs them, the pixels, h, x, delta and what a layer sends down, each as it is
+written; products are added up in float32, and the increment of a batch is rounded once. The output layer is computed in
+float32 of the rounded x, since (6) compares its h with the margin. W and R stay float32, so no small increment is lost.
+"""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -12,7 +18,7 @@ from network.errors import BadInput
 from network.layers import Avgpool, Drop, Maxpool, Sum
 from network.reference import MARGIN, default_mu
 from network.rules import effective_order
-from network.spec import INPUT, NetworkSpec
+from network.spec import INPUT, NetworkSpec, Node
 from network.trace import StepTrace, count_ties
 from network.weights import Weights
 from sim import torch_ops, torch_units
@@ -57,6 +63,7 @@ class TorchEngine:
         self.settings = settings
         self.device = _device(settings.device)
         self.dtype = getattr(torch, settings.dtype)
+        self._compute_dtype = getattr(torch, settings.compute_dtype or settings.dtype)
         self._mu = default_mu(spec, settings.mu)
         self._after_update = effective_order(settings.rule, settings.order) == "after_update"
         if self.device.startswith("cuda"):
@@ -153,7 +160,7 @@ class TorchEngine:
         return Weights(W, R, mask_W, mask_R, gamma, beta, mean, deviation, tau)
 
     def _pixels(self, images: Tensor) -> Tensor:
-        pixels = images.to(self.dtype, memory_format=torch.channels_last)  # the faster layout of convolutions
+        pixels = images.to(self._compute_dtype, memory_format=torch.channels_last)  # the faster layout of convolutions
         return pixels / 255 if images.dtype == torch.uint8 else pixels
 
     def _forward(self, images: Tensor, step: int | None = None, *, classify: bool = False) -> Activity:
@@ -170,14 +177,16 @@ class TorchEngine:
                     x[node.name] = below + x[node.sources[1]]
                 case Drop(fraction):
                     if node.name in masks:
-                        kept[node.name] = self.stage(masks[node.name]).to(self.dtype).div_(1 - fraction)
+                        kept[node.name] = self.stage(masks[node.name]).to(self._compute_dtype).div_(1 - fraction)
                     x[node.name] = below * kept[node.name] if node.name in kept else below
                 case Maxpool() as pool:
                     x[node.name], winner[node.name] = torch_ops.max_pool(pool, self.spec.semantics.pool_anchor, below)
                 case Avgpool() as pool:
                     x[node.name] = torch_ops.average_pool(pool, self.spec.semantics.pool_anchor, below)
                 case _:
-                    h[node.index] = torch_ops.input_of_units(node.synaptic, self._W[node.index], below)
+                    dtype = self._dtype_of(node)
+                    W = self._W[node.index].to(dtype)
+                    h[node.index] = torch_ops.input_of_units(node.synaptic, W, below.to(dtype))
                     drive = h[node.index]
                     if node.synaptic.norm and classify:
                         drive = self._normalisation.drive_by_statistics(node, drive)
@@ -188,7 +197,11 @@ class TorchEngine:
 
     def _dropout(self, step: int, count: int) -> dict[str, np.ndarray]:
         """Which units each Drop layer keeps, by node."""
-        return dropout_masks(self.spec, self.settings.seed, step, count)
+        return dropout_masks(self.spec, self.settings, step, count)
+
+    def _dtype_of(self, node: Node) -> torch.dtype:
+        """The precision of a layer's products."""
+        return self.dtype if node.is_output else self._compute_dtype
 
     def _error(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """delta_L: equation (6), or y - softmax(x)."""
@@ -242,20 +255,25 @@ class TorchEngine:
                         R = self._W[node.index] if self.settings.rule.symmetric else self._R[node.index]
                         if self._after_update and dR is not None:
                             R = R + dR
-                        send(source, torch_ops.feedback_to_source(node.synaptic, R, delta, node.source_shapes[0]))
+                        sent = torch_ops.feedback_to_source(
+                            node.synaptic, R.to(delta.dtype), delta, node.source_shapes[0]
+                        )
+                        send(source, sent.to(self._compute_dtype))
                     yield Gate(node.index, delta, dW, dR, affine)
 
     def _increments(self, i: int, delta: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the Hebbian gate of layer `i` adds to W and to R: the same increment, where R learns."""
         rule = self.settings.rule
         layer, W, R = self.spec.weighted[i - 1].synaptic, self._W[i], self._R.get(i)
-        increment = torch_ops.hebbian(layer, delta, x, tuple(W.shape)) * (self.settings.eta / len(delta))
+        products = torch_ops.hebbian(layer, delta, x.to(delta.dtype), tuple(W.shape)).to(self.dtype)
+        increment = products * (self.settings.eta / len(delta))
         learning = None if rule.signs else R
         return torch_ops.shares(rule, increment, W, learning, self._mask_W.get(i), self._mask_R.get(i))
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()  # NumPy has no bfloat16
 
 
 def _device(name: str) -> str:

@@ -67,7 +67,8 @@ class FastTorchEngine(TorchEngine):
 
     @torch.no_grad()
     def learn(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
-        outputs = self._up(images, Batch(len(images), self.settings.seed, step))
+        one_mask = self.settings.dropout_mask == "per-batch"
+        outputs = self._up(images, Batch(len(images), self.settings.seed, step, one_mask=one_mask))
         for gate in self._down(outputs, labels, self._learns_in_place()):
             self._W[gate.i] += gate.dW
             if gate.dR is not None and self.settings.rule.feedback_rate > 0:

@@ -127,8 +127,9 @@ def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
     )
     circuit = circuit_settings(config.engine, asdict(config))
     settings = Settings(
-        rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed, config.kernels, **circuit
-    )
+        rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed, config.kernels,
+        config.dropout_mask, config.compute_dtype, **circuit,
+    )  # fmt: skip
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
     data = load_data(config.data, config.data_dir)
     spec = network_of(config, data.image_shape, data.classes)
@@ -216,8 +217,12 @@ def _epochs(
     finally:
         bar.close()
         if rows:
-            save_run_figures(folder, rows, engine.spec, title=f"{config.rule} on {data.name}, seed {config.seed}")
+            save_run_figures(folder, rows, engine.spec, title=_title(config, data.name))
     return Run(folder.path, config, rows, engine.spec, engine)
+
+
+def _title(config: TrainConfig, data: str) -> str:
+    return ", ".join([f"{config.rule} on {data}", f"seed {config.seed}", *config.variations])
 
 
 def summary(row: dict[str, Any]) -> str:

@@ -101,7 +101,7 @@ class BrianEngine:
 
     def learn(self, images: np.ndarray, labels: np.ndarray, step: int, run: Run | None = None) -> int:
         """As `sim.engine.Engine.learn`; `run` as for `present`."""
-        kept = dropout_masks(self.spec, self.settings.seed, step, len(images))
+        kept = dropout_masks(self.spec, self.settings, step, len(images))
         network = self._network(images, labels, self._run if run is None else run, kept)
         _run(network)
         self._weights = network.weights()

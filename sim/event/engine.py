@@ -105,7 +105,7 @@ class EventEngine:
 
     def learn(self, images: np.ndarray, labels: np.ndarray, step: int, run: Run | None = None) -> int:
         """As `sim.engine.Engine.learn`; `run` as for `present`."""
-        kept = dropout_masks(self.spec, self.settings.seed, step, len(images))
+        kept = dropout_masks(self.spec, self.settings, step, len(images))
         relays = Relays(self.spec.semantics, kept, self._space)
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, self._space, keep=True

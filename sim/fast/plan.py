@@ -33,7 +33,7 @@ PLAIN: dict[type, Callable[[Any], Layer]] = {
     Sum: lambda layer: Sum(),
 }
 # Settings that this path heeds, and those that are for circuits only.
-KNOWN = {"rule", "eta", "mu", "order", "dtype", "device", "seed", "kernels"} | {
+KNOWN = {"rule", "eta", "mu", "order", "dtype", "device", "seed", "kernels", "dropout_mask"} | {
     "epsilon", "M", "K", "gate_phase", "unchecked", "timing", "dt",
 }  # fmt: skip
 

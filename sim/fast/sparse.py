@@ -10,6 +10,7 @@ from network.spec import NetworkSpec, Node
 from sim.event.space import Space
 from sim.event.threads import share
 from sim.fast import full_kernels as kernels
+from sim.fast.pool_kernels import DROPPED
 from sim.fast.simd import lanes
 from sim.fast.stages import Batch, Dropping, Pooling, flat
 from sim.fast.synapses import FullSynapses, add
@@ -18,7 +19,8 @@ from sim.fast.synapses import FullSynapses, add
 class SparseSynapses(FullSynapses):
     """A full layer above a ``Drop`` of most units: those it kept are listed, and only they are gone through.
 
-    W is transposed and padded, see `sim.fast.full_kernels`. `below` is the stage that drops.
+    Where all images of a batch drop the same units, the products are dense ones of the rows that are left. W is
+    transposed and padded, see `sim.fast.full_kernels`. `below` is the stage that drops.
     """
 
     def __init__(self, spec: NetworkSpec, node: Node, below: Dropping | Pooling, space: Space) -> None:
@@ -26,6 +28,7 @@ class SparseSynapses(FullSynapses):
         self._dropping, self._space = below, space
         self._units, self._above = prod(node.source_shapes[0]), node.units
         self._listed: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._shared: Tensor | None = None
 
     def inside(self, weights: Tensor) -> Tensor:
         turned = super().inside(weights).T
@@ -38,12 +41,19 @@ class SparseSynapses(FullSynapses):
         return super().outside(weights[:, : self._above].T.contiguous())
 
     def up(self, sources: list[Tensor], batch: Batch, W: Tensor) -> Tensor:
-        self._dense = batch.step is None
+        self._dense, self._shared = batch.step is None, None
+        if batch.one_mask and not self._dense:
+            assert self._dropping.code is not None
+            of_first = self._dropping.code.reshape(batch.count, -1)[0]
+            self._shared = torch.from_numpy(np.flatnonzero(of_first != DROPPED))
         return super().up(sources, batch, W)
 
     def _inputs(self, W: Tensor) -> Tensor:
         if self._dense:
             return self._rows() @ W[:, : self._above]
+        if self._shared is not None:
+            self._kept = self._rows()[:, self._shared]
+            return (self._kept @ W[self._shared])[:, : self._above].contiguous()
         below, (units, width) = flat(self._below), W.shape
         code, images = self._dropping.code, len(self._below)
         assert code is not None
@@ -67,6 +77,10 @@ class SparseSynapses(FullSynapses):
     def back(self, R: Tensor, delta: Tensor) -> Tensor:
         if self._dense:
             return self._like_source(delta @ R[:, : self._above].T)
+        if self._shared is not None:
+            sent = torch.zeros(len(delta), self._units, dtype=delta.dtype)
+            sent[:, self._shared] = delta @ R[self._shared, : self._above].T
+            return self._like_source(sent)
         assert self._listed is not None
         (index, _, counts), (units, width) = self._listed, R.shape
         delta_, weights, vector = self._padded(delta, width), flat(R), lanes(R.element_size())
@@ -87,6 +101,11 @@ class SparseSynapses(FullSynapses):
             products = torch.zeros_like(targets[0])
             products[:, : self._above] = self._rows().T @ delta
             add(products, scale, targets, masks)
+            return
+        if self._shared is not None:
+            products = self._kept.T @ delta
+            for target in targets:
+                target[:, : self._above].index_add_(0, self._shared, products, alpha=scale)
             return
         assert self._listed is not None
         (index, value, counts), (units, width) = self._listed, targets[0].shape

@@ -24,12 +24,15 @@ from sim.fast.simd import lanes
 
 @dataclass
 class Batch:
-    """One presentation: how many images, which update (None where nothing is dropped), and whether h is kept."""
+    """One presentation: how many images, which update (None where nothing is dropped), whether all of them drop the
+    same units, and whether h is kept.
+    """
 
     count: int
     seed: int
     step: int | None = None
     trace: bool = False
+    one_mask: bool = False
 
 
 class Dropped(NamedTuple):
@@ -245,7 +248,10 @@ class Pooling(Relay):
 def draws_of(fraction: float, position: int, units: int, batch: Batch, begin: int, end: int) -> Dropped:
     """The draws of a Drop for images `begin` to `end` of a training batch, in the order (N, C, H, W)."""
     assert batch.step is not None
-    draws = dropout_draws(batch.seed, batch.step, position, begin * units, end * units)
+    if batch.one_mask:
+        draws = np.tile(dropout_draws(batch.seed, batch.step, position, 0, units), end - begin)
+    else:
+        draws = dropout_draws(batch.seed, batch.step, position, begin * units, end * units)
     return Dropped(draws, dropout_threshold(fraction), 1 / (1 - fraction))
 
 

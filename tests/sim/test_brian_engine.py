@@ -9,6 +9,7 @@ from network.rules import ORDERS
 from sim.brian.engine import BrianEngine
 from sim.brian.size import Size
 from sim.data.digits import load_digits
+from sim.engine import DROPOUT_MASKS
 from sim.event.engine import EventEngine
 from sim.schedule import Event, Timing, canonical_order
 from sim.schedule_plan import Schedule
@@ -166,9 +167,11 @@ def test_events_in_any_order_do_what_they_do_in_the_event_engine(seed):
     assert {q: set(a) for q, a in ours.arrays().items()} == {q: set(a) for q, a in theirs.arrays().items()}
 
 
-def test_learning_with_dropout_is_that_of_the_event_engine():
+@pytest.mark.parametrize("dropout_mask", DROPOUT_MASKS)
+def test_learning_with_dropout_is_that_of_the_event_engine(dropout_mask):
     spec, weights, images, labels = digits("Drop .2; Conv 3 3x3; Maxpool 3; Drop .5; Full 8; Output")
-    made = [make(spec, weights, order="after_update", seed=5) for make in (brian, event)]
+    options = {"order": "after_update", "seed": 5, "dropout_mask": dropout_mask}
+    made = [make(spec, weights, **options) for make in (brian, event)]
     wrong = [[int(one.learn(images, labels, step)) for step in range(2)] for one in made]
     assert wrong[0] == wrong[1]
     ours, theirs = (one.weights() for one in made)

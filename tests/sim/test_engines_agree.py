@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from network.presets import LIAO_PRESETS, PRESETS
 from network.rules import ORDERS, RULES, effective_order, make_rule
 from network.spec import NetworkSpec
+from sim.engine import DROPOUT_MASKS
 from tests.sim.conftest import engine_of, presentation
 from validation.compare import compare
 from validation.tolerances import TOLERANCES
@@ -93,12 +94,14 @@ def test_pooling_ties_send_feedback_to_the_same_pixels(pool, semantics):
 
 @pytest.mark.parametrize("connectivity", [1.0, 0.5])
 @pytest.mark.parametrize(("rule", "order"), RUNS)
-def test_learning_with_dropout_agrees(rule, order, connectivity):
+@pytest.mark.parametrize("dropout_mask", DROPOUT_MASKS)
+def test_learning_with_dropout_agrees(rule, order, connectivity, dropout_mask):
     net = "Drop .2; Conv 4 3x3; Maxpool 3; Drop .5; Full 20; Drop .3; Output"
     spec, weights, _, _ = presentation(net, rule, shape=(1, 9, 9), connectivity=connectivity)
     rng = np.random.default_rng(1)
     images, labels = rng.integers(0, 256, (12, 1, 9, 9), dtype=np.uint8), rng.integers(0, 10, 12)
-    engines = [engine_of(name, spec, weights, rule, order=order, seed=5) for name in ("reference", "torch")]
+    options = {"order": order, "seed": 5, "dropout_mask": dropout_mask}
+    engines = [engine_of(name, spec, weights, rule, **options) for name in ("reference", "torch")]
     wrong = [[int(e.learn(e.stage(images), e.stage(labels), step)) for step in range(5)] for e in engines]
     assert wrong[0] == wrong[1]
     ours, theirs = (engine.weights() for engine in engines)

@@ -14,7 +14,7 @@ from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.cli import main
 from sim.data import load_data
-from sim.engine import Settings, open_engine
+from sim.engine import DROPOUT_MASKS, Settings, open_engine
 from tests.sim.conftest import engine_of, presentation
 from tests.sim.steps import NET, refused, step, step_file
 from validation.compare import compare
@@ -53,12 +53,14 @@ def test_digits_through_the_circuits_follow_the_algorithm_update_by_update():
 
 @pytest.mark.parametrize("rule", ["urfb", "frfb", "bph"])
 @pytest.mark.parametrize("order", ORDERS)
-def test_learning_with_dropout_agrees_with_the_reference(rule, order):
+@pytest.mark.parametrize("dropout_mask", DROPOUT_MASKS)
+def test_learning_with_dropout_agrees_with_the_reference(rule, order, dropout_mask):
     net = "Drop .2; Conv 4 3x3; Conv 4 3x3; SUM; Maxpool 3; Drop .5; Local 3 2x2; Full 20; Drop .3; Output"
     spec, weights, _, _ = presentation(net, rule, shape=(1, 9, 9), connectivity=0.5)
     rng = np.random.default_rng(1)
     images, labels = rng.integers(0, 256, (12, 1, 9, 9), dtype=np.uint8), rng.integers(0, 10, 12)
-    engines = [engine_of(name, spec, weights, rule, order=order, seed=5) for name in ("reference", "event")]
+    options = {"order": order, "seed": 5, "dropout_mask": dropout_mask}
+    engines = [engine_of(name, spec, weights, rule, **options) for name in ("reference", "event")]
     wrong = [[int(e.learn(e.stage(images), e.stage(labels), step)) for step in range(5)] for e in engines]
     assert wrong[0] == wrong[1]
     ours, theirs = (engine.weights() for engine in engines)

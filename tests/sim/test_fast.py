@@ -9,6 +9,7 @@ import pytest
 
 from network.errors import BadInput
 from network.rules import ORDERS, RULES, make_rule
+from sim.engine import DROPOUT_MASKS
 from sim.fast.input import InputSynapses
 from sim.fast.local import LocalSynapses
 from sim.fast.sparse import SparseSynapses
@@ -81,10 +82,12 @@ def test_200_updates_equal_the_references(net, updates):
     assert not np.array_equal(engines[1].weights().W[1], weights.W[1])
 
 
+@pytest.mark.parametrize("dropout_mask", DROPOUT_MASKS)
 @pytest.mark.parametrize("net", NETS)
-def test_200_updates_equal_the_plain_forms(net):
+def test_200_updates_equal_the_plain_forms(net, dropout_mask):
     spec, weights = start(NETS[net], "urfb", scale=1.5)
-    engines = [engine_of("torch", spec, weights, "urfb", seed=3, kernels=kernels) for kernels in ("plain", "fast")]
+    options = {"seed": 3, "dropout_mask": dropout_mask}
+    engines = [engine_of("torch", spec, weights, "urfb", kernels=kernels, **options) for kernels in ("plain", "fast")]
     assert type(engines[0]) is TorchEngine
     assert follow(engines, 200) <= TOLERANCES["trained"].relative
 
