@@ -1,8 +1,9 @@
 """How the feedback weights of a rule are made: drawn once, or from the signs of W anew after each update.
 
-Liao, Leibo and Poggio write V for what is R here, in W's layout.
+Liao, Leibo and Poggio write V for what is R here, in W's layout; Nokland writes B for the R of direct feedback.
 """
 
+from dataclasses import replace
 from math import prod, sqrt
 
 import numpy as np
@@ -10,15 +11,39 @@ import numpy as np
 from network.layers import Conv
 from network.randomness import stream
 from network.rules import Rule, Signs
-from network.spec import Node
+from network.spec import NetworkSpec, Node
+
+
+def synapses_of_R(spec: NetworkSpec, node: Node, rule: Rule | None) -> Node | None:
+    """The layer whose synapses R/<i> stands beside, for layer i; None where the rule has no R/<i>.
+
+    Where feedback comes from above, that is layer i itself: R/<i> leads from it to the layer that it reads, and has W's
+    layout. Where feedback comes from the output, it is the output layer as if it read layer i alone: R/<i> is (classes,
+    units of i in C, H, W order), leads from the output's error to the units of i, and the output layer has none. It
+    lands on these units themselves, and pools, Drop and SUM layers above them have no part in it: a unit that no pool
+    chose, or that was dropped, is sent its share as any other, and two layers that are added up have an R each. Only
+    sigma' of the units themselves, and their batch normalisation, come between what they are sent and their delta.
+    """
+    if rule is None or rule.feedback_from == "above":
+        return None if rule and rule.symmetric else node
+    if node.is_output:
+        return None
+    return replace(spec.nodes[-1], sources=(node.name,), source_shapes=(node.shape,), index=node.index)
 
 
 def draw_feedback(node: Node, rule: Rule | None, seed: int) -> np.ndarray:
     """R of one layer as a run starts, independent of W: for rules whose R does not come from the signs of W.
 
+    Parameters
+    ----------
+    node : Node
+        Of `synapses_of_R`.
+    rule : Rule or None
+    seed : int
+
     Returns
     -------
-    numpy.ndarray, in W's layout
+    numpy.ndarray, in the layout of the weights of `node`
         Glorot uniform (Amit, section 4), or normal with `Rule.deviation` (RndF).
     """
     rng = stream(seed, "feedback", node.index)

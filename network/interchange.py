@@ -81,8 +81,9 @@ def read_step(
     net : str
         Preset or notation; its input shape is that of the images.
     rule : Rule
-        Where feedback travels through W no R is needed, and any in the file is left aside, as R/1 always is. Where R is
-        made from the signs of W, it is made as a run of seed 0 begins with it; any in the file must fit the rule.
+        Where feedback travels through W no R is needed, and any in the file is left aside, as is an R/1 that leads to
+        the input. Where R is made from the signs of W, it is made as a run of seed 0 begins with it; any in the file
+        must fit the rule.
     gain, semantics
         As `NetworkSpec.parse`.
     classes : int, optional
@@ -101,7 +102,8 @@ def read_step(
         for group in ("R", "mask_R"):
             if rule.symmetric:
                 groups[group] = {}
-            groups[group].pop(1, None)  # it feeds nothing back: whatever it holds is left aside
+            if rule.feedback_from == "above":
+                groups[group].pop(1, None)  # it feeds nothing back: whatever it holds is left aside
         layers = parse_notation(notation_of(net))
         top = sum(layer.weighted for layer in layers)
         last = groups["W"].get(top)
@@ -119,7 +121,7 @@ def read_step(
         weights.fill(spec)
         if rule.signs and not weights.R:
             weights.follow_signs(spec, rule.signs, seed=0, update=0)
-        weights.check(spec, symmetric=rule.symmetric)
+        weights.check(spec, rule)
         check_follows_signs(spec, weights, rule)
         if labels.size and not (0 <= labels.min() and labels.max() < spec.classes):
             worst = int(np.argmax((labels < 0) | (labels >= spec.classes)))

@@ -49,7 +49,8 @@ def present(
     spec : NetworkSpec
     weights : Weights
         As `Weights.draw` makes them; `rule.symmetric` needs no R. Where R is made from the signs of W, it is R as it is
-        in this presentation, and the trace has no dR: the next R follows from the next W, not from an increment.
+        in this presentation, and the trace has no dR: the next R follows from the next W, not from an increment. Nor
+        has it any where feedback comes straight from the output.
     images : numpy.ndarray, (N, C, H, W)
     labels : numpy.ndarray of int, (N,)
     rule : Rule
@@ -76,8 +77,9 @@ def present(
     for node in spec.weighted:
         trace.h[node.index], trace.x[node.index] = h[node.index], x[node.name]
 
-    received = {}  # the feedback that has reached each layer's output, summed over the layers that read it
-    received[top.name] = output_error(outputs, labels, rule.loss, default_mu(spec, mu), spec.semantics.strict_margin)
+    error = output_error(outputs, labels, rule.loss, default_mu(spec, mu), spec.semantics.strict_margin)
+    direct = rule.feedback_from == "output"
+    received = {top.name: error}  # the feedback that has reached each layer's output, summed over those that read it
 
     def send(name: str, feedback: np.ndarray) -> None:
         received[name] = received.get(name, 0) + feedback
@@ -85,6 +87,10 @@ def present(
     for node in reversed(spec.nodes):
         if node.name not in spec.learns_below:
             continue  # nothing at or below this layer learns, and the input takes no feedback
+        if direct and not node.index:
+            continue  # feedback passes over it
+        if direct and not node.is_output:
+            send(node.name, feedback_to_source(top.synaptic, weights.R[node.index], error, node.shape))
         source, feedback = node.sources[0], received[node.name]
         match node.layer:
             case Sum():
@@ -118,10 +124,10 @@ def present(
                 increment = eta / len(images) * hebbian(layer, delta, x[source])
                 dW = _masked(increment, weights.mask_W, i) - rule.feedback_decay * weights.W[i]
                 trace.delta[i], trace.dW[i] = delta, dW
-                if not (rule.symmetric or rule.signs) and i in weights.R:
+                if rule.R_takes_increments and i in weights.R:
                     dR = _masked(rule.feedback_rate * increment, weights.mask_R, i)
                     trace.dR[i] = dR - rule.feedback_decay * weights.R[i]
-                if source in spec.learns_below:  # then delta travels on through R (Remark 1)
+                if source in spec.learns_below and not direct:  # then delta travels on through R (Remark 1)
                     R = weights.W[i] if rule.symmetric else weights.R[i]
                     if order == "after_update":
                         R = R + trace.dR[i]

@@ -14,10 +14,11 @@ rule        loss       feedback travels through              R changes by
 ``brsf``    softmax    M o sign(W) o S_p                     the signs of W, and new M and S_p an update
 ``frsf``    softmax    M o sign(W) o S_p, M and S_p fixed    following the signs of W
 ``rndf``    softmax    R, drawn from N(0, 0.05^2)            nothing: fixed random feedback
+``dfa``     softmax    R, straight from the output           nothing: fixed random feedback
 ==========  =========  ====================================  ==========================================
 
-The first four are Amit's, the last five those of Liao, Leibo and Poggio, "How important is weight symmetry in
-backpropagation?" (section 2; ``nusf`` in section 5).
+The first four are Amit's, the next five those of Liao, Leibo and Poggio, "How important is weight symmetry in
+backpropagation?" (section 2; ``nusf`` in section 5). The last, direct feedback alignment, is Nokland's (2016).
 """
 
 from dataclasses import dataclass, replace
@@ -74,6 +75,9 @@ class Rule:
         R is drawn from a normal distribution with this standard deviation; None for Glorot uniform, as W.
     signs : Signs or None
         R is made from the signs of W anew after each update, and has no increments of its own.
+    feedback_from : {"above", "output"}
+        Whence the feedback of a hidden layer comes: from the layers that read it, through theirs, or from the error of
+        the output units, past all that lies between. See `network.feedback.synapses_of_R`.
     """
 
     name: str
@@ -83,6 +87,12 @@ class Rule:
     feedback_decay: float = 0.0
     deviation: float | None = None
     signs: Signs | None = None
+    feedback_from: str = "above"
+
+    @property
+    def R_takes_increments(self) -> bool:
+        """Whether a Hebbian gate changes R beside W: where both connect the same two layers, and R is its own."""
+        return not self.symmetric and self.signs is None and self.feedback_from == "above"
 
 
 RULES = {
@@ -95,6 +105,7 @@ RULES = {
     "brsf": Rule("brsf", loss="softmax", symmetric=False, signs=Signs(magnitudes="batch")),
     "frsf": Rule("frsf", loss="softmax", symmetric=False, signs=Signs(magnitudes="fixed")),
     "rndf": Rule("rndf", loss="softmax", symmetric=False, deviation=0.05),
+    "dfa": Rule("dfa", loss="softmax", symmetric=False, feedback_from="output"),
 }
 
 
@@ -162,10 +173,20 @@ def _with_signs(rule: Rule, flip_probability: float, scale: str | None) -> Rule:
 
 
 def effective_order(rule: Rule, order: str) -> str:
-    """The order that `rule` runs in: one of `ORDERS`, but always ``before_update`` where W itself decides the feedback.
+    """The order that `rule` runs in: one of `ORDERS`, but always ``before_update`` where no gate changes R.
 
-    Back-propagation passes through W as it was, and feedback from signs is made anew after the update is done.
+    Back-propagation passes through W as it was, feedback from signs is made anew after the update is done, and what
+    comes straight from the output passes none of the weights that change.
     """
     if order not in ORDERS:
         raise unknown("order", order, ORDERS)
-    return "before_update" if rule.symmetric or rule.signs else order
+    return order if rule.R_takes_increments else "before_update"
+
+
+def why_before_update(rule: Rule) -> str:
+    """What makes a rule run in that order alone, in words; empty where it runs in both."""
+    if rule.symmetric:
+        return "feeds back through W"
+    if rule.signs:
+        return "makes R anew from W"
+    return "" if rule.R_takes_increments else "feeds back past all weights that change"

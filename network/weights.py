@@ -8,7 +8,14 @@ from math import inf, prod
 import numpy as np
 
 from network.errors import BadInput
-from network.feedback import draw_feedback, glorot_uniform, scale_of, sign_factors, with_signs_of
+from network.feedback import (
+    draw_feedback,
+    glorot_uniform,
+    scale_of,
+    sign_factors,
+    synapses_of_R,
+    with_signs_of,
+)
 from network.layers import Shape, shape_text
 from network.randomness import stream
 from network.rules import Rule, Signs
@@ -28,6 +35,8 @@ class Weights:
     R : dict of int to numpy.ndarray
         Feedback weights in W's layout, so that R == W is back-propagation. Empty for rules that feed back through W.
         R[1] feeds nothing back, the input takes no feedback; it is kept, where present, for the alignment figures.
+        Where feedback comes straight from the output, R[i] is (classes, units of layer i) and leads to layer i, 1 too
+        (`network.feedback.synapses_of_R`).
     mask_W, mask_R : dict of int to numpy.ndarray of bool
         The connections that exist, for layers where not all do. A weight without a connection is 0 and stays 0.
     gamma, beta : dict of int to numpy.ndarray
@@ -85,12 +94,13 @@ class Weights:
         for node in spec.weighted:
             i = node.index
             pathways = [(glorot_uniform(node, stream(seed, "weights", i)), weights.W, weights.mask_W)]
-            if not (rule and rule.symmetric):
-                pathways.append((draw_feedback(node, rule, seed), weights.R, weights.mask_R))
+            back = synapses_of_R(spec, node, rule)
+            if back:
+                pathways.append((draw_feedback(back, rule, seed), weights.R, weights.mask_R))
             for which, (drawn, values, masks) in enumerate(pathways):
                 values[i] = drawn.astype(dtype)
                 if connectivity < 1 and not node.is_output:
-                    masks[i] = stream(seed, "masks", i, which).random(node.weight_shape) < connectivity
+                    masks[i] = stream(seed, "masks", i, which).random(drawn.shape) < connectivity
                     values[i] *= masks[i]
         if rule and rule.signs:
             weights.follow_signs(spec, rule.signs, seed, update=0)
@@ -131,16 +141,24 @@ class Weights:
                 if i in masks:
                     self.R[i] *= masks[i]
 
-    def check(self, spec: NetworkSpec, *, symmetric: bool = False) -> None:
+    def check(self, spec: NetworkSpec, rule: Rule | None = None) -> None:
         """Refuse weights that do not fit `spec`, naming the array, what it is and what it should be.
+
+        Parameters
+        ----------
+        spec : NetworkSpec
+        rule : Rule, optional
+            Which R there has to be, and in which layout; one for every layer, in W's, where not given.
 
         Raises
         ------
         BadInput
             For a missing array, a wrong shape, a value that is not finite, or a weight where no connection is.
         """
+        back = {node.index: synapses_of_R(spec, node, rule) for node in spec.weighted}
         for node in spec.weighted:
-            needed = {"W": self.W} if symmetric or node.index == 1 else {"W": self.W, "R": self.R}
+            to_input = node.index == 1 and back[1] is node
+            needed = {"W": self.W} if back[node.index] is None or to_input else {"W": self.W, "R": self.R}
             for letter, values in needed.items():
                 if node.index not in values:
                     raise BadInput(f"{letter}/{node.index} is missing: the weights of {node.name} '{node.layer}'")
@@ -155,7 +173,13 @@ class Weights:
                 of_features = letter in ("gamma", "beta", "mean", "deviation")
                 if of_features and not (node.synaptic.norm if letter in ("mean", "deviation") else node.is_affine):
                     raise BadInput(f"{name}: {node.name} '{node.layer}' has no such numbers")
-                _check_array(name, value, node, node.shape[:1] if of_features else node.weight_shape)
+                if rule and not rule.symmetric and letter in ("R", "mask_R"):
+                    beside = back[index]
+                    if beside is None:
+                        raise BadInput(f"{name}: by rule '{rule.name}' nothing feeds back to {node.name}, the output")
+                    _check_array(name, value, node, beside.weight_shape)
+                else:
+                    _check_array(name, value, node, node.shape[:1] if of_features else node.weight_shape)
         for node in spec.weighted:
             needed = ("mean", "deviation") if node.synaptic.norm else ()
             needed += ("gamma", "beta") if node.is_affine else ()

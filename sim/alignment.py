@@ -1,9 +1,10 @@
 """How far feedforward and feedback weights agree (section 4.2, figures 10 and 11)."""
 
-from math import acos, degrees
+from math import atan2, degrees
 
 import numpy as np
 
+from network.rules import Rule
 from network.spec import NetworkSpec
 from network.weights import Weights
 
@@ -20,15 +21,32 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.clip(a @ b / lengths, -1, 1)) if lengths > 0 else float("nan")
 
 
-def alignment(spec: NetworkSpec, weights: Weights) -> tuple[list[float], list[float]]:
+def angle(a: np.ndarray, b: np.ndarray) -> float:
+    """Angle between two arrays taken as vectors, in degrees; NaN where one of them is 0.
+
+    From the sum and the difference of the vectors at length 1, which is exact near 0, where a cosine is not.
+    """
+    a, b = (v.ravel().astype(np.float64) for v in (a, b))
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    if not min(lengths) > 0:
+        return float("nan")
+    a, b = a / lengths[0], b / lengths[1]
+    return degrees(2 * atan2(np.linalg.norm(a - b), np.linalg.norm(a + b)))
+
+
+def alignment(spec: NetworkSpec, weights: Weights, rule: Rule) -> tuple[list[float], list[float]]:
     """Agreement of W and R in every weighted layer, from the input up.
 
     Returns
     -------
     correlations : list of float
-        Pearson correlation of the flattened weights. Where feedback goes through W, R is W: correlation 1.
+        Pearson correlation of the flattened weights. Where feedback goes through W, R is W: correlation 1. Where it
+        comes straight from the output, no W connects what R connects: NaN.
     angles : list of float
-        The angle between them as vectors, in degrees.
+        The angle between them as vectors, in degrees; NaN likewise.
     """
+    if rule.feedback_from == "output":
+        undefined = [float("nan")] * len(spec.weighted)
+        return undefined, undefined
     pairs = [(weights.W[node.index], weights.R.get(node.index, weights.W[node.index])) for node in spec.weighted]
-    return [correlation(W, R) for W, R in pairs], [degrees(acos(cosine(W, R))) for W, R in pairs]
+    return [correlation(W, R) for W, R in pairs], [angle(W, R) for W, R in pairs]

@@ -20,6 +20,10 @@ def check_circuit(engine: str, spec: NetworkSpec, rule: Rule, update: Update) ->
         raise BadInput(
             f"rule '{rule.name}': engine '{engine}' has no synapses made anew from the signs of others; {others}"
         )
+    if rule.feedback_from == "output":
+        raise BadInput(
+            f"rule '{rule.name}': engine '{engine}' has no fibres from the output past other layers; {others}"
+        )
     if not update.is_plain:
         raise BadInput(
             f"engine '{engine}': its synapses change by their increments alone, without momentum, weight decay, "

@@ -29,10 +29,11 @@ class TrainConfig:
         Field(description="bn or bn-affine: batch normalisation of every layer but the output; else as the net says"),
     ] = None
     rule: Annotated[
-        Literal["bp", "bph", "frfb", "urfb", "usf", "nusf", "brsf", "frsf", "rndf"],
+        Literal["bp", "bph", "frfb", "urfb", "usf", "nusf", "brsf", "frsf", "rndf", "dfa"],
         Field(
             description="bp (softmax), bph (hinge), frfb (fixed feedback), urfb (updated feedback); Liao's, all "
-            "softmax: usf, nusf (signs of W), brsf, frsf (signs with random magnitudes), rndf (fixed random)"
+            "softmax: usf, nusf (signs of W), brsf, frsf (signs with random magnitudes), rndf (fixed random); dfa "
+            "(softmax, fixed random, straight from the output)"
         ),
     ] = "urfb"
     data: Annotated[

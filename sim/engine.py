@@ -197,7 +197,7 @@ def open_engine(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
     """
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
-    weights.check(spec, symmetric=settings.rule.symmetric)
+    weights.check(spec, settings.rule)
     if name in CIRCUITS:
         check_circuit(name, spec, settings.rule, settings.update)
     _check_compute_dtype(name, spec, settings)

@@ -77,6 +77,7 @@ def plot_alignment(
     marker = "o" if len(rows) == 1 else None
     for node in spec.weighted:
         values = [row["alignment_angle" if angle else "alignment"][node.index - 1] for row in rows]
+        values = np.array(values, dtype=float)  # what is undefined is None in a file
         ax.plot(epochs, values, marker=marker, label=f"{node.index}: {node.layer}")
     ax.axhline(90 if angle else 0, color="0.7", linewidth=0.8, zorder=0)  # where independent weights lie
     if angle:

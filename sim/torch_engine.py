@@ -221,8 +221,9 @@ class TorchEngine:
         """
         spec, anchor, ties = self.spec, self.spec.semantics.pool_anchor, self.spec.semantics.pool_ties
         h, x, winner, kept, normalised = activity
-        top = spec.nodes[-1]
-        received: dict[str, Tensor] = {top.name: self._error(h[top.index], labels)}
+        top, direct = spec.nodes[-1], self.settings.rule.feedback_from == "output"
+        error = self._error(h[top.index], labels)
+        received: dict[str, Tensor] = {top.name: error}
 
         def send(name: str, feedback: Tensor) -> None:
             received[name] = received[name] + feedback if name in received else feedback
@@ -230,6 +231,11 @@ class TorchEngine:
         for node in reversed(spec.nodes):
             if node.name not in spec.learns_below:
                 continue
+            if direct and not node.index:
+                continue  # feedback passes over it
+            if direct and not node.is_output:
+                sent = torch_ops.feedback_to_source(top.synaptic, self._R[node.index], error, node.shape)
+                send(node.name, sent.to(self._compute_dtype))
             source, feedback = node.sources[0], received.pop(node.name)
             match node.layer:
                 case Sum():
@@ -251,7 +257,7 @@ class TorchEngine:
                         delta, sums = self._normalisation.feedback(node, delta, normalised[node.index])
                         affine = {letter: self.settings.eta / len(delta) * total for letter, total in sums.items()}
                     dW, dR = self._increments(node.index, delta, x[source])
-                    if source in spec.learns_below:
+                    if source in spec.learns_below and not direct:
                         R = self._W[node.index] if self.settings.rule.symmetric else self._R[node.index]
                         if self._after_update and dR is not None:
                             R = R + dR
@@ -267,7 +273,7 @@ class TorchEngine:
         layer, W, R = self.spec.weighted[i - 1].synaptic, self._W[i], self._R.get(i)
         products = torch_ops.hebbian(layer, delta, x.to(delta.dtype), tuple(W.shape)).to(self.dtype)
         increment = products * (self.settings.eta / len(delta))
-        learning = None if rule.signs else R
+        learning = R if rule.R_takes_increments else None
         return torch_ops.shares(rule, increment, W, learning, self._mask_W.get(i), self._mask_R.get(i))
 
 

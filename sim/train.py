@@ -196,7 +196,7 @@ def _epochs(
                 for first in range(min(AVERAGED_BATCHES, updates)):
                     engine.take_statistics(train.images[order[first * size : (first + 1) * size]], first=first == 0)
             weights = engine.weights()
-            correlations, angles = alignment(engine.spec, weights)
+            correlations, angles = alignment(engine.spec, weights, engine.settings.rule)
             row = {
                 "epoch": epoch,
                 "train_error": wrong / count,  # while learning, with dropout on, as the paper's code reports it

@@ -3,7 +3,8 @@
 The file holds images (N,C,H,W), labels (N,), and W/<i>, R/<i> for i = 1, 2, ... counting only the layers with weights;
 optionally mask_W/<i> and mask_R/<i>. The trace holds h/<i>, x/<i>, delta/<i>, dW/<i>, dR/<i>, ties and meta. Nothing
 is dropped. R/1 feeds nothing back and may be left out; the rules bp and bph read no R and make no dR, and usf, nusf,
-brsf and frsf make R from W where the file has none.
+brsf and frsf make R from W where the file has none. By rule dfa R/<i>, classes x units of layer i, leads from the
+output to layer i, R/1 too, and the output layer has none.
 
 examples:
   hebb step --net simpnet --in step.npz --out trace.npz --engine torch --rule urfb --eta 0.1
@@ -19,7 +20,7 @@ import numpy as np
 
 from network.errors import BadInput
 from network.interchange import read_step, write_trace
-from network.rules import RULES, SCALES, effective_order, make_rule
+from network.rules import RULES, SCALES, effective_order, make_rule, why_before_update
 from sim.circuit_options import circuit_settings, number_or
 from sim.cli.parser import add_json, note, report
 from sim.engine import CIRCUITS, DTYPES, ENGINES, Settings, open_engine
@@ -71,8 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     rule = make_rule(args.rule, args.feedback_rate, args.feedback_decay, args.flip_probability, args.feedback_scale)
     if effective_order(rule, args.order) != args.order:
-        why = "makes R anew from W" if rule.signs else "feeds back through W"
-        note(f"rule '{rule.name}' {why} and always runs before_update")
+        note(f"rule '{rule.name}' {why_before_update(rule)} and always runs before_update")
     circuit = circuit_settings(args.engine, vars(args))
     settings = Settings(rule, args.eta, args.mu, args.order, args.dtype, args.device, **circuit)
     spec, step = read_step(args.input, args.net, rule, gain=args.gain, semantics=args.semantics, classes=args.classes)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from network.errors import BadInput
-from network.rules import effective_order, make_rule
+from network.rules import effective_order, make_rule, why_before_update
 from sim.cli.parser import add_json, note, report
 from sim.config import FIELDS, choices_of, describe_field, is_switch, make_config, read_config
 
@@ -66,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
         finished = resume(args.resume, given, spell=SPELL, progress=progress)
     else:
         config = make_config({**args.own_defaults, **given}, SPELL)
-        if effective_order(make_rule(config.rule), config.order) != config.order:
-            note(f"rule '{config.rule}' feeds back through W and always runs before_update")
+        rule = make_rule(config.rule)
+        if effective_order(rule, config.order) != config.order:
+            note(f"rule '{rule.name}' {why_before_update(rule)} and always runs before_update")
         finished = start(config, args.out, progress=progress)
     if not ranks.is_first():
         return 0

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import acos, degrees
 from typing import Any
 
 import numpy as np
 
 from network.trace import Arrays, StepTrace
-from sim.alignment import cosine
+from sim.alignment import angle
 from sim.laboratory.bench import Bench
 from sim.laboratory.disturbance import Disturbance
 from sim.laboratory.studies import Study
@@ -86,23 +85,17 @@ def compare_updates(found: StepTrace, right: StepTrace) -> dict[str, Any]:
     all_found, all_right = (np.concatenate([_flat(trace.dW), _flat(trace.dR)]) for trace in (found, right))
     deltas = [(found.delta.get(i, np.zeros_like(right.delta[i])), right.delta[i]) for i in layers]
     return {
-        "angle": _angle(all_found, all_right),
+        "angle": angle(all_found, all_right),
         "length": _ratio(all_found, all_right),
-        "angle_dW": [_angle(found.dW[i], right.dW[i]) for i in layers],
-        "angle_dR": [_angle(found.dR[i], right.dR[i]) for i in layers if i in right.dR],
-        "delta_angle": [_angle(ours, theirs) for ours, theirs in deltas],
+        "angle_dW": [angle(found.dW[i], right.dW[i]) for i in layers],
+        "angle_dR": [angle(found.dR[i], right.dR[i]) for i in layers if i in right.dR],
+        "delta_angle": [angle(ours, theirs) for ours, theirs in deltas],
         "delta_error": [_ratio(ours - theirs, theirs) for ours, theirs in deltas],
     }
 
 
 def _flat(arrays: Arrays) -> np.ndarray:
     return np.concatenate([arrays[i].ravel() for i in sorted(arrays)]) if arrays else np.empty(0)
-
-
-def _angle(a: np.ndarray, b: np.ndarray) -> float:
-    """Degrees between two arrays taken as vectors; NaN where one of them is 0."""
-    value = cosine(a, b)
-    return degrees(acos(value)) if np.isfinite(value) else float("nan")
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> float:

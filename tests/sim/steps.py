@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from network.rules import make_rule
 from sim.cli import main
 from tests.sim.conftest import presentation
 
@@ -18,7 +19,8 @@ def step_file(path, net=NET, rule="urfb", **changes):
     arrays |= {f"W/{i}": w for i, w in weights.W.items()} | {f"R/{i}": r for i, r in weights.R.items()}
     arrays |= {name.replace("_", "/"): value for name, value in changes.items()}
     np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
-    weights.R.pop(1, None)  # it feeds nothing back, and no engine gets to see it
+    if make_rule(rule).feedback_from == "above":
+        weights.R.pop(1, None)  # it feeds nothing back, and no engine gets to see it
     return spec, weights, images, labels
 
 

@@ -36,6 +36,13 @@ def test_circuits_refuse_feedback_made_anew(engine, rule):
         engine_of(engine, spec, weights, rule)
 
 
+@pytest.mark.parametrize("engine", CIRCUITS)
+def test_circuits_refuse_feedback_past_the_layers_above(engine):
+    spec, weights, *_ = presentation("Full 4; Output", "dfa", shape=(1, 3, 3))
+    with pytest.raises(BadInput, match=f"rule 'dfa': engine '{engine}' has no fibres"):
+        engine_of(engine, spec, weights, "dfa")
+
+
 def test_a_layers_own_place_wins_over_the_semantics():
     assert Maxpool(3).padding("centre", 32) == (1, 0)
     assert Maxpool(3).padding("corner", 32) == Maxpool(3, 2, "corner").padding("centre", 32) == (0, 1)

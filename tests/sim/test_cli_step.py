@@ -20,11 +20,12 @@ from validation.tolerances import TOLERANCES
 def test_step_writes_what_the_engine_did(tmp_path, rule, engine, capsys):
     signs = RULES[rule].signs
     without_R: dict[str, Any] = {f"R_{i}": None for i in (1, 2, 3)} if signs else {}
-    spec, weights, images, labels = step_file(tmp_path / "in.npz", rule="urfb", **without_R)
+    direct = RULES[rule].feedback_from == "output"
+    spec, weights, images, labels = step_file(tmp_path / "in.npz", rule=rule if direct else "urfb", **without_R)
     code = step(tmp_path, "--engine", engine, "--rule", rule, "--eta", "0.2", "--mu", "0.4", "--gain", "0.8")
     if RULES[rule].loss == "softmax" and engine in CIRCUITS:
         words = ("made anew", "--engine torch") if signs else ("no circuit", "bph")
-        refused(capsys, code, f"rule '{rule}'", *words)
+        refused(capsys, code, f"rule '{rule}'", *(("no fibres", "--engine torch") if direct else words))
         return
     assert code == 0
     trace = read_trace(tmp_path / "out.npz")
