@@ -9,7 +9,7 @@ from torch import Tensor
 
 from network.layers import Local
 from network.spec import NetworkSpec, Node
-from sim.event.space import Space
+from sim.event.space import Space, aligned
 from sim.event.threads import share
 from sim.fast import local_kernels as kernels
 from sim.fast.simd import lanes
@@ -21,7 +21,7 @@ NO_MASK = np.empty(0, np.uint8)
 
 
 class LocalSynapses(Synapses):
-    """W is (positions, kh * kw * in, filters): what one position needs lies together, and is changed in place."""
+    """W is (positions, kh * kw * in * filters), in the order of `sim.fast.local_kernels`, and is changed in place."""
 
     def __init__(self, spec: NetworkSpec, node: Node, late: bool, space: Space) -> None:
         super().__init__(spec, node, late)
@@ -33,12 +33,15 @@ class LocalSynapses(Synapses):
         self._size = (kh, kw * channels, self._filters)
 
     def inside(self, weights: Tensor) -> Tensor:
-        turned = weights.permute(1, 2, 4, 5, 3, 0)
-        return turned.reshape(turned.shape[0] * turned.shape[1], -1, self._filters).contiguous()
+        _, height, width, *_ = weights.shape
+        groups = weights.permute(1, 2, 4, 5, 3, 0).split(kernels.GROUP, -1)
+        return torch.cat([group.reshape(height * width, -1) for group in groups], 1)
 
     def outside(self, weights: Tensor) -> Tensor:
-        (_, height, width), (kh, kw) = self.node.source_shapes[0], self._kernel
-        return weights.view(height, width, kh, kw, -1, self._filters).permute(5, 0, 1, 4, 2, 3).contiguous()
+        (channels, height, width), (kh, kw) = self.node.source_shapes[0], self._kernel
+        groups = weights.split(kernels.GROUP * kh * kw * channels, 1)
+        whole = torch.cat([group.view(height, width, kh, kw, channels, -1) for group in groups], -1)
+        return whole.permute(5, 0, 1, 4, 2, 3).contiguous()
 
     def mask(self, mask: Tensor) -> Tensor:
         return self.inside(mask).to(torch.uint8)
@@ -67,9 +70,10 @@ class LocalSynapses(Synapses):
         padded, both, eta = self._x, len(targets) == 2, delta_.dtype.type(scale)
 
         def part(begin: int, end: int) -> None:
+            room = aligned(kernels.room_for(images, self._filters, width), delta_.dtype)
             kernels.hebbian(
                 padded, self._image, self._row, channels, images, delta_, eta, self._size, begin, end, width,
-                self.node.units, vector, first, exist[0], last, exist[-1], both,
+                self.node.units, vector, room, first, exist[0], last, exist[-1], both,
             )  # fmt: skip
 
         share(part, height, delta_.size)

@@ -8,7 +8,6 @@ where registers are shorter, the compiler splits them.
 Numba keeps compiled callers of these on disk and does not see when this file changes: touch the callers too.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -68,8 +67,12 @@ class Code:
 
     def everywhere(self, pointer: Any) -> Any:
         """The one number at `pointer`, in every place of a vector."""
+        return self.splat(self.builder.load(pointer))
+
+    def splat(self, number: Any) -> Any:
+        """A number in every place of a vector."""
         undefined = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(undefined, self.builder.load(pointer), ir.Constant(ir.IntType(32), 0))
+        first = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
         places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, undefined, places)
 
@@ -79,6 +82,11 @@ class Code:
     def total(self, vector: Any) -> Any:
         """The sum of a vector's numbers, added in pairs."""
         return self.builder.call(self._total, [self._minus_zero, vector], fastmath=("reassoc",))
+
+    def block(self, pointer: Any, rows: int, vectors: int, row: Any) -> list[Any]:
+        """Where the vectors of a block are, row by row; rows are `row` numbers apart."""
+        starts = [self.at(pointer, self.builder.mul(row, ir.Constant(INDEX, r))) for r in range(rows)]
+        return [self.at(start, v * self.lanes) for start in starts for v in range(vectors)]
 
     def sums(self, count: int) -> list[Any]:
         """Places for sums, 0 at first; the compiler keeps them in registers."""
@@ -104,7 +112,8 @@ def tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k, c,
         *product, c_, c0, c_row = args[2:]
         code = Code(context, builder, a)
         to_c = code.at(code.data(c, c_), c0)
-        for place, at_c in _tile(code, rows.literal_value, vectors.literal_value, (a, b), product, to_c, c_row):
+        sums = tile_sums(code, rows.literal_value, vectors.literal_value, (a, b), product)
+        for place, at_c in zip(sums, code.block(to_c, rows.literal_value, vectors.literal_value, c_row), strict=True):
             code.store(builder.load(place), at_c)
         return context.get_dummy_value()
 
@@ -120,34 +129,35 @@ def add_tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k
         *product, c_, c0, c_row = args[2:]
         code = Code(context, builder, a)
         to_c = code.at(code.data(c, c_), c0)
-        for place, at_c in _tile(code, rows.literal_value, vectors.literal_value, (a, b), product, to_c, c_row):
+        sums = tile_sums(code, rows.literal_value, vectors.literal_value, (a, b), product)
+        for place, at_c in zip(sums, code.block(to_c, rows.literal_value, vectors.literal_value, c_row), strict=True):
             code.store(builder.fadd(code.load(at_c), builder.load(place)), at_c)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _tile(
-    code: Code, height: int, width: int, array_types: Any, product: Any, to_c: Any, c_row: Any
-) -> Iterator[tuple[Any, Any]]:
-    """The sums of a tile, made; then for each where it is, and where in C it belongs."""
+def tile_sums(code: Code, height: int, width: int, array_types: Any, product: Any) -> list[Any]:
+    """The sums of a tile, made: where each is, row by row."""
     builder = code.builder
     a_, a0, a_row, k1, a_k1, k2, a_k2, b_, b0, b_k = product
-    from_a, from_b = code.at(code.data(array_types[0], a_), a0), code.at(code.data(array_types[1], b_), b0)
+    # Pointers that move, instead of indices that are multiplied: the loop is then as long as its products take.
+    at_a = cgutils.alloca_once_value(builder, code.at(code.data(array_types[0], a_), a0))
+    at_b = cgutils.alloca_once_value(builder, code.at(code.data(array_types[1], b_), b0))
     sums = code.sums(height * width)
-    with cgutils.for_range(builder, k1) as outer, cgutils.for_range(builder, k2) as inner:
-        k = builder.add(builder.mul(outer.index, k2), inner.index)
-        at_b = code.at(from_b, builder.mul(k, b_k))
-        of_b = [code.load(code.at(at_b, v * code.lanes)) for v in range(width)]
-        at_a = code.at(from_a, builder.mul(outer.index, a_k1), builder.mul(inner.index, a_k2))
-        for r in range(height):
-            factor = code.everywhere(code.at(at_a, builder.mul(a_row, ir.Constant(INDEX, r))))
-            for v in range(width):
-                code.add_product(sums[r * width + v], factor, of_b[v])
-    for r in range(height):
-        at_c = code.at(to_c, builder.mul(c_row, ir.Constant(INDEX, r)))
-        for v in range(width):
-            yield sums[r * width + v], code.at(at_c, v * code.lanes)
+    with cgutils.for_range(builder, k1):
+        first = builder.load(at_a)
+        with cgutils.for_range(builder, k2):
+            from_a, from_b = builder.load(at_a), builder.load(at_b)
+            of_b = [code.load(code.at(from_b, v * code.lanes)) for v in range(width)]
+            for r in range(height):
+                factor = code.everywhere(code.at(from_a, builder.mul(a_row, ir.Constant(INDEX, r))))
+                for v in range(width):
+                    code.add_product(sums[r * width + v], factor, of_b[v])
+            builder.store(code.at(from_a, a_k2), at_a)
+            builder.store(code.at(from_b, b_k), at_b)
+        builder.store(code.at(first, a_k1), at_a)
+    return sums
 
 
 @of_literals

@@ -1,10 +1,14 @@
 """Which pixel wins a window, and which units count, a vector at a time, written as in `sim.fast.simd`."""
 
+from typing import Any
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
 from sim.fast.simd import INDEX, Code, of_literals, of_values
+
+_CODES = ir.VectorType(ir.IntType(8), 16)
 
 
 @of_literals
@@ -53,16 +57,38 @@ def bits_below(typing, codes, c0, limit):
 
     def generate(context, builder, signature, args):
         codes_, c0, limit = args
-        vector = ir.VectorType(ir.IntType(8), 16)
-        data = context.make_array(codes)(context, builder, codes_).data
-        at = builder.bitcast(builder.gep(data, [c0]), vector.as_pointer())
-        undefined = ir.Constant(vector, ir.Undefined)
-        one = builder.insert_element(undefined, limit, ir.Constant(ir.IntType(32), 0))
-        everywhere = builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16))
-        found = builder.icmp_unsigned("<", builder.load(at, align=1), everywhere)
-        return builder.zext(builder.bitcast(found, ir.IntType(16)), ir.IntType(64))
+        return _bits_of(builder, _codes_at(context, builder, codes, codes_, c0), limit)
 
     return signature, generate
+
+
+@of_values
+def bits_within(typing, codes, c0, first, count):
+    """As `bits_below`, for those from `first` to below first + `count`."""
+    signature = types.uint64(codes, types.intp, types.uint8, types.uint8)
+
+    def generate(context, builder, signature, args):
+        codes_, c0, first, count = args
+        found = _codes_at(context, builder, codes, codes_, c0)
+        return _bits_of(builder, builder.sub(found, _everywhere(builder, first)), count)
+
+    return signature, generate
+
+
+def _codes_at(context: Any, builder: Any, array_type: Any, array: Any, c0: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.load(builder.bitcast(builder.gep(data, [c0]), _CODES.as_pointer()), align=1)
+
+
+def _everywhere(builder: Any, code: Any) -> Any:
+    undefined = ir.Constant(_CODES, ir.Undefined)
+    one = builder.insert_element(undefined, code, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16))
+
+
+def _bits_of(builder: Any, found: Any, limit: Any) -> Any:
+    below = builder.icmp_unsigned("<", found, _everywhere(builder, limit))
+    return builder.zext(builder.bitcast(below, ir.IntType(16)), ir.IntType(64))
 
 
 @of_values

@@ -173,7 +173,7 @@ def test_convolution_of_images_equals_its_plain_form(dtype, kernel, channels, fi
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("kernel", "channels", "filters", "images"), [((5, 5), 3, 32, 13), ((2, 3), 7, 16, 3), ((1, 1), 1, 48, 140)]
+    ("kernel", "channels", "filters", "images"), [((5, 5), 3, 32, 13), ((2, 3), 7, 16, 3), ((1, 1), 1, 48, 530)]
 )
 def test_locally_connected_units_equal_their_plain_form(dtype, kernel, channels, filters, images):
     rng, layer, (kh, kw), spare = np.random.default_rng(4), Local(filters, kernel), kernel, 32
@@ -187,7 +187,9 @@ def test_locally_connected_units_equal_their_plain_form(dtype, kernel, channels,
         return maps[:, before[0] : before[0] + 5, before[1] : before[1] + 6]
 
     def inside(weights):
-        return np.ascontiguousarray(weights.transpose(1, 2, 4, 5, 3, 0)).reshape(-1)
+        turned = weights.transpose(1, 2, 4, 5, 3, 0).reshape(30, -1, filters)
+        groups = range(0, filters, fast_local_kernels.GROUP)
+        return np.hstack([turned[:, :, f : f + fast_local_kernels.GROUP].reshape(30, -1) for f in groups]).reshape(-1)
 
     padded, h, received = (np.zeros(images * n, dtype) for n in (image, units, image))
     middle(padded)[:] = x.transpose(0, 2, 3, 1)
@@ -205,12 +207,13 @@ def test_locally_connected_units_equal_their_plain_form(dtype, kernel, channels,
 
     mask_W, mask_R = ((rng.random(W.shape) < 0.5).astype(np.uint8) for _ in range(2))
     changed, none = [np.zeros(W.size, dtype) for _ in range(3)], np.empty(0, np.uint8)
+    room = np.empty(fast_local_kernels.room_for(images, filters, 6), dtype)
     common = padded, image, row, channels, images, flat, dtype(0.5), size
     for begin, end in ((0, 2), (2, 5)):
         fast_local_kernels.hebbian(
-            *common, begin, end, 6, units, vector, changed[0], inside(mask_W), changed[1], inside(mask_R), True
+            *common, begin, end, 6, units, vector, room, changed[0], inside(mask_W), changed[1], inside(mask_R), True
         )
-    fast_local_kernels.hebbian(*common, 0, 5, 6, units, vector, changed[2], none, changed[2], none, False)
+    fast_local_kernels.hebbian(*common, 0, 5, 6, units, vector, room, changed[2], none, changed[2], none, False)
     products = 0.5 * hebbian(layer, delta.astype(float), x.astype(float))
     for found, mask in zip(changed, (mask_W, mask_R, np.ones_like(mask_W)), strict=True):
         assert close(found, inside(mask * products))
