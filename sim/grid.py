@@ -57,7 +57,7 @@ class Place:
 
 
 def run_grid(jobs: Sequence[Job], place: Place, *, progress: bool = True, title: str = "") -> list[Outcome]:
-    """Finish all jobs, each once, however often it is listed.
+    """Finish all jobs, each once, however often it is listed, after those that they start from.
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ def run_grid(jobs: Sequence[Job], place: Place, *, progress: bool = True, title:
     BadInput
         Where the scheduler cannot be used.
     """
-    once = list({job.folder: job for job in jobs}.values())
+    first = {job.before.folder: job.before for job in jobs if job.before and not job.begun}
+    once = list((first | {job.folder: job for job in jobs}).values())
     found: dict[str, Outcome] = {}
     with _Progress(once, title, progress):
         try:

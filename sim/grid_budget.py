@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from network.errors import BadInput
 
@@ -26,11 +27,15 @@ def parse_budget(text: str) -> float:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run costs: seconds an epoch, epochs it has, and its seed's place (0 for the first seed)."""
+    """What one run costs: seconds an epoch, epochs it has, its seed's place (0 for the first seed).
+
+    `most` are the epochs that it takes at most, as the first phase of another run does.
+    """
 
     seconds: float
     done: int
     seed: int
+    most: float = inf
 
 
 def plan(costs: Sequence[Cost], seconds: float, width: int, most: int) -> tuple[int, int]:
@@ -56,7 +61,7 @@ def plan(costs: Sequence[Cost], seconds: float, width: int, most: int) -> tuple[
     """
 
     def needs(epochs: int, seeds: int) -> float:
-        each = [cost.seconds * max(0, epochs - cost.done) for cost in costs if cost.seed < seeds]
+        each = [cost.seconds * max(0, min(epochs, cost.most) - cost.done) for cost in costs if cost.seed < seeds]
         return max(sum(each) / width, max(each, default=0.0))
 
     seeds = max(cost.seed for cost in costs) + 1

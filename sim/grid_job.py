@@ -36,17 +36,32 @@ class Job:
         How many it may use.
     until : float
         Do nothing after this moment, in seconds of ``time.time``; a run that has begun goes on.
+    before : Job, optional
+        The run that this one starts from, which has to be finished before this one begins.
     """
 
     folder: str
     settings: dict[str, Any]
     threads: int = 1
     until: float = math.inf
+    before: "Job | None" = None
 
     @classmethod
-    def of(cls, folder: str | Path, config: TrainConfig, threads: int = 1, until: float = math.inf) -> "Job":
+    def of(
+        cls,
+        folder: str | Path,
+        config: TrainConfig,
+        threads: int = 1,
+        until: float = math.inf,
+        before: "Job | None" = None,
+    ) -> "Job":
         settings = {name: value for name, value in asdict(config).items() if value is not None}
-        return cls(str(folder), settings, threads, until)
+        return cls(str(folder), settings, threads, until, before)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the run is there, to be resumed: then the one before it is needed no more."""
+        return (Path(self.folder) / CONFIG).exists()
 
     @property
     def config(self) -> TrainConfig:
@@ -97,6 +112,12 @@ def _finish(job: Job, path: Path) -> Outcome:
         return Outcome(job.folder, "finished", done)
     if time.time() > job.until:
         return Outcome(job.folder, "late", done, "the time was over before it was its turn")
+    if job.before is not None and not job.begun:
+        first = finish(job.before)
+        if first.status != "finished":
+            status = "late" if first.status == "late" else "failed"
+            why = f"the run it starts from, {Path(first.folder).name}, {first.status}: {first.message}"
+            return Outcome(job.folder, status, 0, why)
     if job.config.engine == "torch":
         _use_threads(job.threads)
     from sim.train import resume, start

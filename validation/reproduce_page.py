@@ -1,14 +1,14 @@
 """The page about an experiment: what the paper shows, what was run, numbers side by side, verdicts, commands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from network.spec import NetworkSpec
-from sim.config import FIELDS
+from sim.config import FIELDS, TrainConfig
 from sim.experiments.experiment import Experiment, Labels
 from sim.experiments.runs import Planned, Result, by_cell
 from sim.run_folder import ENVIRONMENT
@@ -96,6 +96,7 @@ def _what_was_run(made: Reproduction) -> list[str]:
         text.append("Shorter than the paper's: what holds here is about the beginning of learning, not about its end.")
     if made.changes:
         text.append("Other than in the paper: " + ", ".join(f"{name} {value}" for name, value in made.changes.items()))
+    text += _first_phases(made)
     text += _made_on(made)
     diverged = [result for result in made.results if result.diverged]
     if diverged:
@@ -107,11 +108,25 @@ def _what_was_run(made: Reproduction) -> list[str]:
     return [*text, *experiment.open_points]
 
 
+def _first_phases(made: Reproduction) -> list[str]:
+    """Which runs have two phases, a line a first phase."""
+    phases: dict[str, list[str]] = {}
+    for run in made.runs:
+        if run.point.first:
+            first = run.point.first
+            text = f"{first.epochs_before(made.epochs)} epochs of {first.what}"
+            phases.setdefault(text, []).append(", ".join(run.point.cell))
+    return [
+        f"In two phases: {'; '.join(dict.fromkeys(cells))}. First {text}. The first phase is a run of its own."
+        for text, cells in phases.items()
+    ]
+
+
 def _made_on(made: Reproduction) -> list[str]:
     """Device and commit of the runs, from what each noted when it was made."""
     noted: dict[str, list[str]] = {"device": [], "commit": []}
     for result in made.results:
-        file = result.run.folder(made.root) / ENVIRONMENT if result.run.config else None
+        file = result.run.folder(made.root, made.epochs) / ENVIRONMENT if result.run.config else None
         for line in file.read_text(encoding="utf-8").splitlines() if file and file.exists() else ():
             name, _, value = line.partition(" ")
             if value and value not in noted.get(name, [value]):
@@ -186,7 +201,7 @@ def _specs(results: Sequence[Result]) -> dict[Labels, NetworkSpec]:
 
 def _filters(made: Reproduction) -> Picture:
     folders = {
-        f"{', '.join(result.run.point.cell)}, seed {result.run.seed}": result.run.folder(made.root)
+        f"{', '.join(result.run.point.cell)}, seed {result.run.seed}": result.run.folder(made.root, made.epochs)
         for result in made.results
         if result.rows and not result.diverged
     }
@@ -214,7 +229,7 @@ def _missing(made: Reproduction) -> Section | None:
     for run in made.runs:
         why = run.missing
         if run.config is not None:
-            why = made.unmade.get(str(run.folder(made.root)), "")
+            why = made.unmade.get(str(run.folder(made.root, made.epochs)), "")
         if why:
             reasons.setdefault(why, []).append(run.point.cell)
     if not reasons:
@@ -234,11 +249,19 @@ def _commands(made: Reproduction) -> Section:
 
 
 def train_command(run: Planned, root: Path, epochs: int) -> str:
-    """The ``hebb train`` that makes a run from nothing."""
-    assert run.config is not None
+    """The ``hebb train`` that makes a run from nothing, after that of its first phase where it has one."""
+    config, before = run.at(root, epochs), run.first_job(root, epochs)
+    if before is None:
+        return _command(config, run.folder(root, epochs).name)
+    first = Path(before.folder).name
+    second = _command(replace(config, start_from=first), run.folder(root, epochs).name)
+    return f"{_command(before.config, first)} && {second}"
+
+
+def _command(config: TrainConfig, folder: str) -> str:
     words = ["hebb train"]
     for name, field in FIELDS.items():
-        value = epochs if name == "epochs" else getattr(run.config, name)
+        value = getattr(config, name)
         if value != field.default and value is not None:
-            words.append(f"--{name.replace('_', '-')} {quote(str(value))}")
-    return " ".join([*words, "--out", quote(run.folder(root).name)])
+            words.append(f"--{name.replace('_', '-')}" + ("" if value is True else f" {quote(str(value))}"))
+    return " ".join([*words, "--out", quote(folder)])

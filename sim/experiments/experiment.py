@@ -4,7 +4,7 @@ Nothing here runs anything. `sim.grid` runs what `Experiment.points` lists, and 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,32 @@ from network.errors import BadInput, unknown
 from sim.experiments.quantities import LAST_TEST_ERROR, Quantity
 
 Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class First:
+    """The run that another one starts from, where there are two phases (`sim.first_phase`).
+
+    Attributes
+    ----------
+    settings : mapping of str to object
+        Fields of `TrainConfig` in which it differs from the run that starts from it.
+    epochs : int
+        The paper's; fewer where the second phase has fewer, so that a short try stays short.
+    what : str
+        What the phases are, in a sentence for the page.
+    exactly : bool
+        So many epochs whatever the second phase has.
+    """
+
+    settings: Mapping[str, Any]
+    epochs: int
+    what: str
+    exactly: bool = False
+
+    def epochs_before(self, epochs: int) -> int:
+        """How many epochs come before a second phase of so many."""
+        return self.epochs if self.exactly else min(self.epochs, epochs)
 
 
 @dataclass(frozen=True)
@@ -28,11 +54,14 @@ class Variant:
         run.
     needs : str
         What else would have to be there before it can be run; empty for nothing.
+    first : First, optional
+        The run that comes before.
     """
 
     label: str
     settings: Mapping[str, Any]
     needs: str = ""
+    first: First | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +110,7 @@ class Point:
     cell: Labels  # one per axis that is no `best_of`: runs with the same are one number of the result
     settings: Mapping[str, Any]
     needs: str
+    first: First | None = None  # with all settings of that run
 
 
 @dataclass(frozen=True)
@@ -191,9 +221,12 @@ def _point(
     settings = dict(base)
     for variant in variants:
         settings |= variant.settings
+    settings |= changes
+    first = next((variant.first for variant in variants if variant.first), None)
     return Point(
         labels=tuple(variant.label for variant in variants),
         cell=tuple(v.label for axis, v in zip(axes, variants, strict=True) if not axis.best_of),
-        settings=settings | dict(changes),
+        settings=settings,
         needs="; ".join(variant.needs for variant in variants if variant.needs),
+        first=replace(first, settings=settings | dict(first.settings)) if first else None,
     )

@@ -50,6 +50,26 @@ FIG9 = Experiment(
             ),
             "much more",
         ),
+        Expectation(
+            "frfb-fails-in-depth-untied",
+            "With untied deepnet_s FRFB is far behind URFB.",
+            "section 4.1",
+            (
+                (1, {"net": "deepnet_s, untied", "protocol": "FRFB"}),
+                (-1, {"net": "deepnet_s, untied", "protocol": "URFB"}),
+            ),
+            "much more",
+        ),
+        Expectation(
+            "untied-deepnet_s-close-to-tied-bp",
+            "Untied deepnet_s with URFB comes close to tied deepnet_s with back-propagation.",
+            "section 4.1",
+            (
+                (1, {"net": "deepnet_s, untied", "protocol": "URFB"}),
+                (-1, {"net": "deepnet_s, tied", "protocol": "BP"}),
+            ),
+            "close",
+        ),
     ),
     open_points=(
         "The definition of deepnet_s was lost from the paper; this one is an author's parameter file.",

@@ -14,7 +14,6 @@ from sim.experiments.experiment import Axis, Expectation, Experiment, Variant
 from sim.experiments.quantities import BEST_VALIDATION_ERROR, LAST_TEST_ERROR, MEAN_CORRELATION
 from sim.experiments.runs import Planned, Result, by_cell, plan_runs, read_results
 from sim.grid import Place, run_grid
-from sim.grid_job import Job
 from sim.train import prepare
 
 
@@ -168,7 +167,7 @@ def test_runs_are_planned_read_back_and_the_best_of_an_axis_stands_for_it(tmp_pa
     made = [run for run in runs if run.config is not None]
     assert len(made) == 4 and all(run.chance == pytest.approx(2 / 3) for run in made)
     assert read_results(made, tmp_path, 2) == []
-    jobs = [Job.of(run.folder(tmp_path), run.config) for run in made if run.config]
+    jobs = [run.job(tmp_path, 2) for run in made]
     run_grid(jobs, Place(), progress=False)
     results = read_results(made, tmp_path, 2)
     assert len(results) == 4

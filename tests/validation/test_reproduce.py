@@ -157,7 +157,7 @@ def test_a_small_budget_goes_to_the_first_data_set(example, tmp_path, monkeypatc
     other.write_bytes((tmp_path / "noise.npz").read_bytes())
     data = example.index("--datasets") + 1
     both = [*example[:data], f"{tmp_path / 'noise.npz'},{other}", *example[data + 1 :], "--budget", "60s"]
-    monkeypatch.setattr("validation.reproduce.plan", lambda costs, *rest: (1, 2) if len(costs) > 4 else (2, 2))
+    monkeypatch.setattr("validation.reproduce_grid.plan", lambda costs, *rest: (1, 2) if len(costs) > 4 else (2, 2))
     assert main(both) == 0
     assert "the first 1 of 2 data sets" in capsys.readouterr().out
     page = (tmp_path / "out" / "example.html").read_text()
