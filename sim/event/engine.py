@@ -55,7 +55,8 @@ class EventEngine:
         self.settings = settings
         self.device = "cpu"
         self._dtype = np.dtype(settings.dtype)
-        self._synapses = {node.index: synapses_of(node) for node in spec.weighted}
+        by_name = {node.name: node for node in spec.nodes}
+        self._synapses = {node.index: synapses_of(node, by_name.get(node.sources[0])) for node in spec.weighted}
         R, mask_R = ({}, {}) if settings.rule.symmetric else (weights.R, weights.mask_R)
         groups = (weights.W, R, weights.mask_W, mask_R)
         self._circuit = Circuit(

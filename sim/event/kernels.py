@@ -8,6 +8,7 @@ import numpy as np
 
 from circuits import transfer
 from circuits.compiled import compiled
+from sim.fast.pool_kernels import DROPPED
 
 # Numba's cache looks at the changes of this file only: after a change in transfer.py, delete __pycache__.
 _saturate = compiled(transfer.saturate)
@@ -115,13 +116,21 @@ def output_error(h, s, connected, M, S, mu, epsilon, upper, lower, phase, delta)
 
 
 @compiled
-def drop(x, kept, scale, out):
-    """Silent synapses: x (N, H, W, C) where kept (N, C, H, W), times `scale`; 0 elsewhere."""
-    for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            for j in range(x.shape[2]):
-                for c in range(x.shape[3]):
-                    out[n, i, j, c] = x[n, i, j, c] * kept[n, c, i, j] * scale
+def silence(kept, code):
+    """Which synapses (N, H, W, C) are silent, from which are kept (N, C, H, W): `DROPPED`, and 0 for the others."""
+    for n in range(code.shape[0]):
+        for c in range(code.shape[3]):
+            for i in range(code.shape[1]):
+                for j in range(code.shape[2]):
+                    code[n, i, j, c] = 0 if kept[n, c, i, j] else DROPPED
+
+
+@compiled
+def drop(x, code, scale, out):
+    """What passes the synapses that are not silent, `scale` times; all (units,)."""
+    zero = x.dtype.type(0)
+    for u in range(x.size):
+        out[u] = zero if code[u] == DROPPED else scale * x[u]
 
 
 @compiled

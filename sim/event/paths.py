@@ -8,6 +8,7 @@ from network.layers import Maxpool
 from network.spec import INPUT, Node
 from sim.event import kernels as event_kernels
 from sim.event.circuit import Circuit
+from sim.event.full import Listed
 from sim.event.output import OutputUnits
 from sim.event.pools import Relays, add
 from sim.event.space import Space
@@ -71,6 +72,12 @@ class Paths:
             self._relayed[name] = since, self._relays.up(node, below, remember)
         return self._relayed[name][1]
 
+    def listed(self, reader: Node, x: np.ndarray | None = None) -> Listed | None:
+        """The synapses of a layer with weights that are not silent, where that wants to know; `x` is what it reads."""
+        if not self._circuit.synapses[reader.index].by_lists:
+            return None
+        return self._relays.listed(self._node[reader.sources[0]], x)
+
     def largest(self, name: str) -> float:
         """A bound of what a node puts out, from the weights."""
         if name == INPUT:
@@ -110,7 +117,7 @@ class Paths:
         delta = units.activity(time)
         shape = (len(delta), *inside_shape(self._node[name]))
         received = self._space.empty("R", reader.name, shape=shape, dtype=delta.dtype)
-        synapses.backward(R[reader.index], delta, received)
+        synapses.backward(R[reader.index], delta, received, self.listed(reader))
         if not isinstance(self._circuit.settings.K, str):
             return received, np.inf
         # What has not settled may exceed the bound of what has.

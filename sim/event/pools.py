@@ -9,8 +9,10 @@ from network.semantics import Semantics
 from network.spec import Node
 from sim.event import kernels as event_kernels
 from sim.event import pool_kernels as pools
+from sim.event.full import Listed
 from sim.event.space import Space
 from sim.event.threads import share
+from sim.fast import full_kernels
 
 
 class Relays:
@@ -30,6 +32,8 @@ class Relays:
         self._space = space
         self._semantics = semantics
         self._kept = kept
+        self._codes: dict[str, np.ndarray] = {}
+        self._listed: dict[str, Listed] = {}
         self._won: dict[str, tuple[np.ndarray, ...]] = {}  # what each Maxpool remembers of when activity went up
 
     def up(self, node: Node, sources: list[np.ndarray], remember: bool = False) -> np.ndarray:
@@ -104,16 +108,43 @@ class Relays:
                 return bound * (windows if isinstance(pool, Maxpool) else windows / pool.size**2)
         return bound
 
+    def listed(self, node: Node, x: np.ndarray | None = None) -> Listed | None:
+        """The units of a Drop that are not silent, with their activity x; without x, as they were listed before.
+
+        None where nothing is dropped, or nothing has been listed.
+        """
+        if x is not None and node.name in self._kept:
+            code, flat = self._silent(node).reshape(-1), x.reshape(-1)
+            index = self._space.empty("index", node.name, shape=(len(x), node.units), dtype=np.uint32)
+            value = self._space.empty("value", node.name, shape=index.shape, dtype=x.dtype)
+            counts, at = np.zeros(len(x), np.int64), (index.reshape(-1), value.reshape(-1))
+            share(
+                lambda b, e: full_kernels.list_kept(code, b, e, node.units, flat, node.units, *at, counts),
+                len(x), x.size,
+            )  # fmt: skip
+            self._listed[node.name] = Listed(index, value, counts)
+        return self._listed.get(node.name)
+
     def _drop(self, node: Node, value: np.ndarray, way: str) -> np.ndarray:
         if node.name not in self._kept:
             return value
         assert isinstance(node.layer, Drop)
-        kept, scale = self._kept[node.name], 1 / (1 - node.layer.fraction)
-        kept = kept.reshape(*kept.shape, *[1] * (4 - kept.ndim))
-        maps = value.reshape(len(value), 1, 1, -1) if value.ndim == 2 else value
-        out = self._space.like(way, node.name, array=maps)
-        share(lambda b, e: event_kernels.drop(maps[b:e], kept[b:e], scale, out[b:e]), len(maps), maps.size)
-        return out.reshape(value.shape)
+        code, scale = self._silent(node).reshape(-1), value.dtype.type(1 / (1 - node.layer.fraction))
+        out = self._space.like(way, node.name, array=value)
+        x, to = value.reshape(-1), out.reshape(-1)
+        share(lambda b, e: event_kernels.drop(x[b:e], code[b:e], scale, to[b:e]), x.size, x.size)
+        return out
+
+    def _silent(self, node: Node) -> np.ndarray:
+        """Which synapses are silent, in the engine's order, as `sim.event.kernels.silence` has it."""
+        if node.name not in self._codes:
+            kept = self._kept[node.name]
+            kept = kept.reshape(*kept.shape, *[1] * (4 - kept.ndim))
+            n, c, h, w = kept.shape
+            code = self._space.empty("silent", node.name, shape=(n, h, w, c), dtype=np.uint8)
+            share(lambda b, e: event_kernels.silence(kept[b:e], code[b:e]), n, code.size)
+            self._codes[node.name] = code
+        return self._codes[node.name]
 
     def _window(self, pool: Pool, node: Node) -> tuple[int, int, int, int]:
         _, height, width = node.source_shapes[0]

@@ -97,7 +97,7 @@ class Presentation:
         source = units.node.sources[0]
         x = self._paths.put_out(source, step.time, remember=True)
         drive = self._space.empty("drive", units.node.name, shape=units.shape, dtype=x.dtype)
-        synapses.forward(W, x, drive)
+        synapses.forward(W, x, drive, self._paths.listed(units.node, x))
         # Where nobody needs a bound the sums over all synapses are spared.
         needed = units.node.is_output or units.replaced is not None
         self._up[step.firing] = drive, synapses.forward_bound(W) * self._paths.largest(source) if needed else 0.0
@@ -147,7 +147,8 @@ class Presentation:
             received = received + more
         bound = sum(bound for _, bound in packets)
         K = above(bound) if isinstance(self._settings.K, str) else float(self._settings.K)
-        if not self._settings.unchecked and largest(received) >= K:
+        # What the weights bound needs no looking at.
+        if not self._settings.unchecked and bound >= K and largest(received) >= K:
             flat = np.abs(outside(received)).reshape(len(received), -1)
             n, unit = (int(k) for k in np.argwhere(flat >= K)[0])
             raise BadInput(
@@ -171,7 +172,7 @@ class Presentation:
             some = inside(step.units, units.shape, units.node)
             delta, part = delta * some, float(some.mean())
         increment = self._space.like("increment", layer, array=self._tags.W[layer])
-        self._circuit.synapses[layer].products(delta, x, increment)
+        self._circuit.synapses[layer].products(delta, x, increment, self._paths.listed(units.node, x))
         increment *= self._settings.eta / len(x)
         self._tags.add(layer, increment, part)
 

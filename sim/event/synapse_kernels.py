@@ -4,9 +4,13 @@ Indices are unsigned and into flat arrays: Numba lets negative ones count from t
 keep the loops from being vectorised.
 """
 
+import numpy as np
 from numba import uintp
 
 from circuits.compiled import compiled
+from sim.fast.simd import add_multiple
+from sim.fast.simd_active import GROUP, bits_not_zero
+from sim.fast.simd_codes import lowest_bit
 
 
 @compiled
@@ -84,3 +88,48 @@ def scatter_positions(patches, shape, first, last, kernel, before, received):
                     for k in range(high - low):
                         received[to + uintp(k)] += patches[inside + uintp(k)]
                 at += uintp(run)
+
+
+@compiled
+def active(delta):
+    """How many of the units (units,), a multiple of `GROUP`, do not put out 0."""
+    found = 0
+    for first in range(0, delta.size, GROUP):
+        bits = bits_not_zero(delta, first)
+        while bits:
+            bits &= bits - np.uint64(1)
+            found += 1
+    return found
+
+
+@compiled
+def products_of_active(delta, padded, image, row, channels, lanes, sums):
+    """Adds delta_i x_j for every synapse of the units that do not put out 0; no others are gone through.
+
+    Parameters
+    ----------
+    delta : (N, H, W, filters)
+    padded
+        Maps with whole windows, flat: of `image` numbers each, in rows of `row`; `lanes` more at the end.
+    channels, lanes : int
+        Of the maps, and numbers in a vector.
+    sums : (filters, kh, whole vectors)
+        With room for a row of the window, kw * channels numbers.
+    """
+    images, height, width, filters = delta.shape
+    kh, long = sums.shape[1], sums.shape[2]
+    values, to, vectors = delta.reshape(-1), sums.reshape(-1), long // lanes
+    unit = 0
+    for n in range(images):
+        for i in range(height):
+            for j in range(width):
+                corner = n * image + i * row + j * channels
+                for first in range(0, filters, GROUP):
+                    bits = bits_not_zero(values, unit)
+                    while bits:
+                        k = lowest_bit(bits)
+                        bits &= bits - np.uint64(1)
+                        at = (first + k) * kh * long
+                        for v in range(0, vectors * lanes, lanes):
+                            add_multiple(1, values, unit + k, kh, padded, corner + v, row, to, at + v, long)
+                    unit += GROUP
