@@ -12,19 +12,28 @@ from network.spec import NetworkSpec, Node
 from sim.event.space import Space, aligned
 from sim.event.threads import share
 from sim.fast import local_kernels as kernels
+from sim.fast import winner_kernels
 from sim.fast.simd import lanes
-from sim.fast.stages import flat
+from sim.fast.stages import Batch, Pooling, Routed, flat
 from sim.fast.synapses import Synapses
 
 SPARE = 32  # numbers after each padded image: vectors begin in its last row and end behind it
+AT_ONCE = 1 << 21  # numbers of h that are there at a time, where a pooling follows
 NO_MASK = np.empty(0, np.uint8)
 
 
 class LocalSynapses(Synapses):
-    """W is (positions, kh * kw * in * filters), in the order of `sim.fast.local_kernels`, and is changed in place."""
+    """W is (positions, kh * kw * in * filters), in the order of `sim.fast.local_kernels`, and is changed in place.
 
-    def __init__(self, spec: NetworkSpec, node: Node, late: bool, space: Space) -> None:
-        super().__init__(spec, node, late)
+    With a pooling above it that alone reads it, what it puts out is what the pooling puts out: h is never kept, and
+    only synapses of units that receive feedback change.
+    """
+
+    def __init__(self, spec: NetworkSpec, node: Node, pooling: Pooling | None, space: Space) -> None:
+        super().__init__(spec, node)
+        self.pooling, self._cleared = pooling, 0
+        if pooling:
+            self.name = pooling.name
         assert isinstance(node.layer, Local)
         (kh, kw), (channels, height, width) = node.layer.kernel, node.source_shapes[0]
         self._kernel, self._filters, self._space = (kh, kw), node.layer.filters, space
@@ -46,7 +55,16 @@ class LocalSynapses(Synapses):
     def mask(self, mask: Tensor) -> Tensor:
         return self.inside(mask).to(torch.uint8)
 
-    def back(self, R: Tensor, delta: Tensor) -> Tensor:
+    def up(self, sources: list[Tensor], batch: Batch, W: Tensor) -> Tensor:
+        self._below = sources[0]
+        self._pad(W)
+        return self._pooled(batch, W) if self.pooling else self._saturate(self._inputs(W), batch)
+
+    def delta(self, feedback: Any) -> Any:
+        return Routed(flat(feedback), self.pooling) if self.pooling else super().delta(feedback)
+
+    def back(self, R: Tensor, delta: Any) -> Tensor:
+        delta = delta.dense(self._gain) if isinstance(delta, Routed) else delta
         channels, height, width = self.node.source_shapes[0]
         count, delta_, weights = len(delta), flat(delta), R.numpy().reshape(-1)
         received = self._padded("received", count, delta_.dtype)
@@ -62,41 +80,78 @@ class LocalSynapses(Synapses):
         share(part, count, delta_.size)
         return self._middle(received, count).permute(0, 3, 1, 2)
 
-    def learn(self, delta: Tensor, scale: float, targets: list[Tensor], masks: list[Tensor | None]) -> None:
+    def learn(self, delta: Any, scale: float, targets: list[Tensor], masks: list[Tensor | None]) -> None:
         channels, height, width = self.node.source_shapes[0]
-        images, delta_, vector = len(delta), flat(delta), lanes(delta.element_size())
+        delta_ = delta.feedback if isinstance(delta, Routed) else flat(delta)
+        images, vector, eta = len(self._below), lanes(delta_.itemsize), delta_.dtype.type(scale)
         first, last = targets[0].numpy().reshape(-1), targets[-1].numpy().reshape(-1)
         exist = [NO_MASK if mask is None else mask.numpy().reshape(-1) for mask in masks]
-        padded, both, eta = self._x, len(targets) == 2, delta_.dtype.type(scale)
+        padded, both = self._x, len(targets) == 2
+        changed = first, exist[0], last, exist[-1], both
 
-        def part(begin: int, end: int) -> None:
+        def of_winners(begin: int, end: int) -> None:
+            pooling = delta.pooling
+            _, _, _, *pooled = pooling.shape
+            factor = delta_.dtype.type(self._gain * pooling.scale)
+            winner_kernels.hebbian_of_winners(
+                padded, self._image, self._row, channels, images, pooling.code.reshape(-1), delta_, factor,
+                pooling.window, tuple(pooled), eta, self._size, begin, end, width, vector, *changed,
+            )  # fmt: skip
+
+        def of_all(begin: int, end: int) -> None:
             room = aligned(kernels.room_for(images, self._filters, width), delta_.dtype)
             kernels.hebbian(
                 padded, self._image, self._row, channels, images, delta_, eta, self._size, begin, end, width,
-                self.node.units, vector, room, first, exist[0], last, exist[-1], both,
+                self.node.units, vector, room, *changed,
             )  # fmt: skip
 
-        share(part, height, delta_.size)
+        share(of_winners if isinstance(delta, Routed) else of_all, height, delta_.size)
 
     def _inputs(self, W: Tensor) -> Tensor:
         channels, height, width = self.node.source_shapes[0]
-        count, vector = len(self._below), lanes(W.element_size())
-        weights = W.numpy().reshape(-1)
-        self._x = padded = self._padded("padded", count, weights.dtype)
-        middle = self._middle(padded, count)
-        padded[:] = 0
-        middle.copy_(self._below.permute(0, 2, 3, 1))
+        count, vector, weights = len(self._below), lanes(W.element_size()), W.numpy().reshape(-1)
         h = torch.empty(count, height, width, self._filters, dtype=W.dtype)
         h_ = h.numpy().reshape(-1)
 
         def part(begin: int, end: int) -> None:
             kernels.forward(
-                padded, self._image, self._row, channels, count, weights, self._size, begin, end, width,
+                self._x, self._image, self._row, channels, count, weights, self._size, begin, end, width,
                 self.node.units, vector, h_,
             )  # fmt: skip
 
         share(part, height, h_.size)
         return h.permute(0, 3, 1, 2)
+
+    def _pooled(self, batch: Batch, W: Tensor) -> Tensor:
+        """A few images at a time, so that only theirs of h are there at once."""
+        (channels, height, width), pooling, units = self.node.source_shapes[0], self.pooling, self.node.units
+        assert pooling
+        vector, weights = lanes(W.element_size()), W.numpy().reshape(-1)
+        pooled, _ = pooling.begin(batch, weights.dtype)
+        all_h = torch.empty(batch.count if batch.trace else 0, units, dtype=W.dtype)
+
+        def part(begin: int, end: int) -> None:
+            together = end - begin if batch.trace else min(end - begin, max(1, AT_ONCE // units))
+            room = flat(all_h[begin:end]) if batch.trace else aligned(together * units, weights.dtype)
+            for first in range(begin, end, together):
+                count = min(together, end - first)
+                kernels.forward(
+                    self._x[first * self._image :], self._image, self._row, channels, count, weights, self._size, 0,
+                    height, width, units, vector, room,
+                )  # fmt: skip
+                pooling.pool(room[: count * units], batch, first, first + count, pooled)
+
+        share(part, batch.count, batch.count * units)
+        if batch.trace:
+            self.h = all_h.view(batch.count, height, width, self._filters).permute(0, 3, 1, 2)
+        return pooling.maps(pooled)
+
+    def _pad(self, W: Tensor) -> None:
+        self._x = self._padded("padded", len(self._below), W.numpy().dtype)
+        if self._cleared != self._x.ctypes.data:  # the edges, which nothing else is written to
+            self._x[:] = 0
+            self._cleared = self._x.ctypes.data
+        self._middle(self._x, len(self._below)).copy_(self._below.permute(0, 2, 3, 1))
 
     def _padded(self, name: str, count: int, dtype: Any) -> np.ndarray:
         """Room for padded maps, flat."""

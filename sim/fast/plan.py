@@ -74,8 +74,9 @@ def plan(spec: NetworkSpec, space: Space) -> list[Stage]:
                 stages.append(InputSynapses(spec, node, pooling, space))
             else:
                 below = stages[-1] if stages and readers[node.sources[0]] == 1 else None
-                stages.append(_synapses(spec, node, below, pooling is not None, space))
-                stages.extend([pooling] if pooling else [])
+                synapses = _synapses(spec, node, below, pooling, space)
+                stages.append(synapses)
+                stages.extend([pooling] if pooling and synapses.name != pooling.name else [])
         elif _is_pooled_in_groups(node):
             stages.append(Pooling(spec, node, take(node, _is_drop), False, space))
         else:
@@ -83,9 +84,11 @@ def plan(spec: NetworkSpec, space: Space) -> list[Stage]:
     return stages
 
 
-def _synapses(spec: NetworkSpec, node: Node, below: Stage | None, late: bool, space: Space) -> Synapses:
-    layer = node.synaptic
-    below = below.pooling if isinstance(below, InputSynapses) else below
+def _synapses(
+    spec: NetworkSpec, node: Node, below: Stage | None, pooling: Pooling | None, space: Space
+) -> Synapses:  # fmt: skip
+    layer, late = node.synaptic, pooling is not None
+    below = below.pooling if isinstance(below, InputSynapses | LocalSynapses) else below
     if isinstance(layer, Full):
         if isinstance(below, Dropping | Pooling) and below.name == node.sources[0] and below.dropped >= MOSTLY:
             if prod(node.source_shapes[0]) % GROUP == 0:
@@ -93,7 +96,7 @@ def _synapses(spec: NetworkSpec, node: Node, below: Stage | None, late: bool, sp
         return FullSynapses(spec, node)
     if isinstance(layer, Local):
         whole = layer.filters % GROUP == 0
-        return LocalSynapses(spec, node, late, space) if whole else Synapses(spec, node, late)
+        return LocalSynapses(spec, node, pooling, space) if whole else Synapses(spec, node, late)
     if isinstance(layer, Conv) and all(k % 2 for k in layer.kernel):
         return ConvSynapses(spec, node, late)
     return Synapses(spec, node, late)

@@ -210,18 +210,19 @@ class Pooling(Relay):
 
     def up(self, sources: list[Tensor], batch: Batch) -> Tensor:
         x = flat(sources[0])
-        pooled, code = self.begin(batch, x.dtype)
-        gain, size = x.dtype.type(self.gain), len(x) // batch.count
-
-        def part(begin: int, end: int) -> None:
-            dropped = self.draws(batch, begin, end)
-            kernels.pool_images(
-                x[begin * size : end * size], self.shape, self.window, lanes(x.itemsize), self.saturates, gain,
-                dropped.draws, dropped.threshold, x.dtype.type(dropped.scale), pooled[begin:end], code[begin:end],
-            )  # fmt: skip
-
-        share(part, batch.count, len(x))
+        pooled, _ = self.begin(batch, x.dtype)
+        size = len(x) // batch.count
+        share(lambda b, e: self.pool(x[b * size : e * size], batch, b, e, pooled), batch.count, len(x))
         return self.maps(pooled)
+
+    def pool(self, x: np.ndarray, batch: Batch, begin: int, end: int, pooled: np.ndarray) -> None:
+        """Images `begin` to `end`, which come as x, into their part of `pooled` and of the codes."""
+        assert self.code is not None
+        gain, dropped = x.dtype.type(self.gain), self.draws(batch, begin, end)
+        kernels.pool_images(
+            x, self.shape, self.window, lanes(x.itemsize), self.saturates, gain, dropped.draws, dropped.threshold,
+            x.dtype.type(dropped.scale), pooled[begin:end], self.code[begin:end],
+        )  # fmt: skip
 
     def down(self, feedback: Tensor) -> list[Any]:
         routed = Routed(flat(feedback), self)

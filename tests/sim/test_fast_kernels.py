@@ -11,6 +11,7 @@ from sim.fast import conv_kernels as fast_conv_kernels
 from sim.fast import full_kernels as fast_full_kernels
 from sim.fast import local_kernels as fast_local_kernels
 from sim.fast import pool_kernels as fast_pool_kernels
+from sim.fast import winner_kernels as fast_winner_kernels
 from sim.fast.simd import lanes
 from validation.tolerances import TOLERANCES
 
@@ -49,12 +50,12 @@ def test_full_layers_by_lists_equal_the_products_of_all_units(dtype, vectors):
     assert (counts == (code == 7).sum(1)).all()
 
     h = np.zeros(images * width, dtype)
-    fast_full_kernels.input_of_units(index, value, units, counts, units, W.reshape(-1), width, vector, h)
+    fast_full_kernels.input_of_units(index, value, units, counts, units, W.reshape(-1), width, h)
     assert close(h.reshape(images, width), x @ W)
 
     received = np.full(images * units, np.nan, dtype)
     flat = delta.reshape(-1)
-    fast_full_kernels.feedback_to_source(index, units, counts, flat, units, R.reshape(-1), width, vector, received)
+    fast_full_kernels.feedback_to_source(index, units, counts, flat, units, R.reshape(-1), width, received)
     received = received.reshape(images, units)
     assert np.isnan(received[code != 7]).all()  # left as it was
     assert close(received[code == 7], (delta @ R.T)[code == 7])
@@ -62,15 +63,13 @@ def test_full_layers_by_lists_equal_the_products_of_all_units(dtype, vectors):
     changed = W.copy(), R.copy()
     for begin, end in ((0, 300), (300, units)):
         fast_full_kernels.hebbian(
-            index, value, units, counts, begin, end, flat, width, vector, dtype(0.5),
+            index, value, units, counts, begin, end, flat, width, dtype(0.5),
             changed[0].reshape(-1), changed[1].reshape(-1), True,
         )  # fmt: skip
     for after, before in zip(changed, (W, R), strict=True):
         assert close(after - before, 0.5 * x.T @ delta)
     alone = W.copy().reshape(-1)
-    fast_full_kernels.hebbian(
-        index, value, units, counts, 0, units, flat, width, vector, dtype(0.5), alone, alone, False
-    )
+    fast_full_kernels.hebbian(index, value, units, counts, 0, units, flat, width, dtype(0.5), alone, alone, False)
     assert np.array_equal(alone, changed[0].reshape(-1))
 
 
@@ -217,6 +216,49 @@ def test_locally_connected_units_equal_their_plain_form(dtype, kernel, channels,
     products = 0.5 * hebbian(layer, delta.astype(float), x.astype(float))
     for found, mask in zip(changed, (mask_W, mask_R, np.ones_like(mask_W)), strict=True):
         assert close(found, inside(mask * products))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("kernel", "channels", "filters", "size", "stride"),
+    [((5, 5), 3, 32, 3, 2), ((2, 3), 7, 48, 4, 3), ((3, 3), 64, 64, 2, 2)],
+)
+def test_increments_of_untied_winners_equal_those_of_all_units(dtype, kernel, channels, filters, size, stride):
+    rng, (kh, kw), images = np.random.default_rng(6), kernel, 5
+    height, width, before = 9, 8, (size - 1) // 2
+    rows, columns = -(-height // stride), -(-width // stride)
+    h, x = (numbers(rng, images, height, width, n, dtype=dtype) for n in (filters, channels))
+    shape, window, vector = (height, width, filters, rows, columns), (size, stride, before, before), lanes(h.itemsize)
+    pooled, code = (
+        np.empty((images, rows * columns * filters), dtype),
+        np.empty((images, rows * columns * filters), np.uint8),
+    )
+    none = np.empty((images, 0), np.uint16)
+    fast_pool_kernels.pool_images(h.reshape(-1), shape, window, vector, True, dtype(1), none, 0, dtype(1), pooled, code)
+    feedback, received = numbers(rng, *pooled.shape, dtype=dtype), np.empty((images, h[0].size), dtype)
+    fast_pool_kernels.send_images_back(feedback, code, dtype(3), shape, window, received)
+
+    row, tall, spare = (width + kw - 1) * channels, height + kh - 1, 32
+    image = tall * row + spare
+    padded = np.zeros((images, image), dtype)
+    maps = padded[:, : tall * row].reshape(images, tall, -1, channels)
+    maps[:, (kh - 1) // 2 :][:, :height, (kw - 1) // 2 :][:, :, :width] = x
+    common = padded.reshape(-1), image, row, channels, images
+    weights = height * width * kh * kw * channels * filters
+    masks = [(rng.random(weights) < 0.5).astype(np.uint8), np.empty(0, np.uint8)]
+    found, expected = (([np.zeros(weights, dtype) for _ in range(2)]) for _ in range(2))
+    for begin, end in ((0, 4), (4, height)):
+        fast_winner_kernels.hebbian_of_winners(
+            *common, code.reshape(-1), feedback.reshape(-1), dtype(3), window, (rows, columns), dtype(0.5),
+            (kh, kw * channels, filters), begin, end, width, vector, found[0], masks[0], found[1], masks[1], True,
+        )  # fmt: skip
+    room = np.empty(fast_local_kernels.room_for(images, filters, width), dtype)
+    fast_local_kernels.hebbian(
+        *common, received.reshape(-1), dtype(0.5), (kh, kw * channels, filters), 0, height, width, h[0].size, vector,
+        room, expected[0], masks[0], expected[1], masks[1], True,
+    )  # fmt: skip
+    assert all(close(a, b) for a, b in zip(found, expected, strict=True))
+    assert np.abs(expected[1]).max() > 1
 
 
 @pytest.mark.parametrize("size", [1, 15, 4097])
