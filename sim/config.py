@@ -37,8 +37,15 @@ class TrainConfig:
         ),
     ] = "urfb"
     data: Annotated[
-        str, Field(description="digits, cifar10, cifar100, mnist, fashion-mnist, a folder of class folders, or an .npz")
+        str,
+        Field(
+            description="digits, cifar10, cifar100, mnist, fashion-mnist, svhn, stl10, a folder of images, or an .npz"
+        ),
     ] = "digits"
+    image_size: Annotated[
+        int | None,
+        Field(ge=1, description="resize all images to so many pixels high and wide; Liao's networks have 119"),
+    ] = None
     data_dir: Annotated[
         str | None, Field(description="where the data set's files are (else $HEBB_DATA, or a download)")
     ] = None

@@ -131,7 +131,7 @@ def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
         config.dropout_mask, config.compute_dtype, **circuit,
     )  # fmt: skip
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
-    data = load_data(config.data, config.data_dir)
+    data = load_data(config.data, config.data_dir, config.image_size)
     spec = network_of(config, data.image_shape, data.classes)
     return data, spec, replace(settings, update=update.by_updates(-(-len(data.train) // config.batch_size)))
 

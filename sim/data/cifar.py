@@ -82,7 +82,7 @@ def load_cifar(cifar: Cifar, data_dir: str | None) -> Dataset:
     """
     first = f"{cifar.folder}/{cifar.train[0].name}"
     places = [first, cifar.train[0].name, f"{cifar.name}/{first}", cifar.archive.name]  # the third: unpacked downloads
-    found = find(data_dir, places)
+    found = find(data_dir, places, [cifar.archive])
     if found is None:
         found = download(cifar.name, [cifar.archive]) / cifar.archive.name
     if found.name == cifar.archive.name:

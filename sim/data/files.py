@@ -31,16 +31,18 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("hebb"))
 
 
-def find(data_dir: str | None, places: Iterable[str]) -> Path | None:
+def find(data_dir: str | None, places: Iterable[str], archives: Iterable[Archive]) -> Path | None:
     """The first of `places` that exists in `data_dir`; without it, in the folder of `DATA_VARIABLE` or the downloads.
 
     A `data_dir` that is given but holds none of them is an error, not a reason to look elsewhere: the user meant it.
+    The message says where `archives` are published.
     """
     places = list(places)
     if data_dir:
         found = _first(_folder(data_dir, "--data-dir"), places)
         if found is None:
-            raise BadInput(f"--data-dir {data_dir}: holds none of {', '.join(places)}")
+            where = ", ".join(archive.url for archive in archives)
+            raise BadInput(f"--data-dir {data_dir}: holds none of {', '.join(places)}; they come from {where}")
         return found
     variable = os.environ.get(DATA_VARIABLE)
     found = _first(_folder(variable, DATA_VARIABLE), places) if variable else None
@@ -72,8 +74,31 @@ def download(name: str, archives: Iterable[Archive]) -> Path:
     return folder
 
 
-def unpack(name: str, path: Path, archive: Archive, holds: str) -> Path:
+def check_sum(path: Path, archive: Archive) -> None:
+    """Refuse a file that is missing, or not the published one; `UNVERIFIED_VARIABLE` lets other bytes pass.
+
+    Raises
+    ------
+    BadInput
+        Naming the file, and where the published one is.
+    """
+    import pooch
+
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; {archive.url} has it")
+    kind, _, expected = archive.checksum.partition(":")
+    found = "" if os.environ.get(UNVERIFIED_VARIABLE) else pooch.file_hash(str(path), kind)
+    if found and found != expected:
+        raise BadInput(
+            f"{path}: corrupted or truncated, its {kind} is {found}, the published one {expected}; get it again from "
+            f"{archive.url}, or set {UNVERIFIED_VARIABLE}=1 if it is a copy of your own that you mean to use"
+        )
+
+
+def unpack(name: str, path: Path, archive: Archive, holds: str, only: Iterable[str] | None = None) -> Path:
     """Check a tar archive's bytes and unpack it into the cache; return the folder `holds` that lies in it.
+
+    Of that folder only the files named in `only` are unpacked, where given.
 
     Raises
     ------
@@ -90,7 +115,9 @@ def unpack(name: str, path: Path, archive: Archive, holds: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:  # unpacked whole, or not at all
         with tarfile.open(path) as tar:
-            tar.extractall(temporary, filter="data")
+            members = {member.name: member for member in tar} if only else {}
+            wanted = [members[f"{holds}/{file}"] for file in only or () if f"{holds}/{file}" in members]
+            tar.extractall(temporary, wanted or None, filter="data")
         if not (Path(temporary) / holds).is_dir():
             raise BadInput(f"{path}: holds no folder {holds}")
         shutil.rmtree(target, ignore_errors=True)

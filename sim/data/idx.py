@@ -13,6 +13,7 @@ import numpy as np
 from network.errors import BadInput
 from sim.data.dataset import Dataset, Split, make_dataset
 from sim.data.files import UNVERIFIED_VARIABLE, Archive, download, find
+from sim.data.own import from_arrays
 
 LARGEST = 1 << 31  # bytes an IDX header may announce: a corrupted one must not ask for terabytes
 
@@ -77,19 +78,45 @@ def load_idx(idx: IdxSet, data_dir: str | None) -> Dataset:
     BadInput
         Naming the file that is missing or damaged; or, without files and network, the three ways to get them.
     """
-    found = find(data_dir, [str(Path(folder, FILES[0] + end)) for folder in idx.folders for end in (".gz", "")])
-    if found is None:
-        archives = [
-            Archive(f"{file}.gz", f"{idx.url}{file}.gz", checksum)
-            for file, checksum in zip(FILES, idx.checksums, strict=True)
-        ]
-        folder = download(idx.name, archives)
-    else:
-        folder = found.parent
+    archives = [
+        Archive(f"{file}.gz", f"{idx.url}{file}.gz", checksum)
+        for file, checksum in zip(FILES, idx.checksums, strict=True)
+    ]
+    places = [str(Path(folder, FILES[0] + end)) for folder in idx.folders for end in (".gz", "")]
+    found = find(data_dir, places, archives)
+    folder = found.parent if found else download(idx.name, archives)
     paths = [folder / f"{file}.gz" if (folder / f"{file}.gz").exists() else folder / file for file in FILES]
     arrays = [_checked(path, idx, expected) for path, expected in zip(paths, idx.contents, strict=True)]
     train, test = _pair(paths[:2], arrays[:2], idx), _pair(paths[2:], arrays[2:], idx)
     return make_dataset(idx.name, train, test, idx.class_names, str(folder))
+
+
+def idx_files(folder: Path) -> list[Path]:
+    """A user's own IDX files, named as those of MNIST, ``train-images-idx3-ubyte`` or ``-idx4-``; empty without any.
+
+    Raises
+    ------
+    BadInput
+        Where some of the four are there, and others are not.
+    """
+    stems = [file.partition("-idx")[0] for file in FILES]
+    found = [sorted(folder.glob(f"{stem}-idx?-ubyte*")) for stem in stems]
+    missing = [stem for stem, paths in zip(stems, found, strict=True) if not paths]
+    if missing and len(missing) < len(stems):
+        raise BadInput(f"{folder}: there is no {missing[0]}-idx{1 if 'labels' in missing[0] else 3}-ubyte in it")
+    return [] if missing else [paths[0] for paths in found]
+
+
+def load_idx_folder(folder: Path) -> Dataset:
+    """A folder with the four `idx_files`: images (N, H, W) or (N, C, H, W), and their labels.
+
+    Raises
+    ------
+    BadInput
+        As `read_idx` and `sim.data.own.from_arrays`.
+    """
+    names = ("images", "labels", "test_images", "test_labels")
+    return from_arrays(folder, {name: read_idx(path) for name, path in zip(names, idx_files(folder), strict=True)})
 
 
 def read_idx(path: Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A user's own images: a folder per class, or one ``.npz`` file."""
+"""A user's own images: a folder per class, or arrays of one ``.npz`` file, images or features."""
 
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from sim.data.dataset import Dataset, Split, make_dataset, split_off_test
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
-def load_folder(path: Path) -> Dataset:
+def load_folder(path: Path, image_size: int | None = None) -> Dataset:
     """Images in a folder per class, ``PATH/<class>/*.png``, or ``PATH/train/<class>`` and ``PATH/test/<class>``.
 
     Classes are numbered in the order of their names. The images are mixed in an order that depends on their number
-    alone; without a ``test`` folder the last fifth of it tests.
+    alone; without a ``test`` folder the last fifth of it tests. Grey images among coloured ones become coloured. With
+    an `image_size` all are resized to so many pixels high and wide.
 
     Raises
     ------
@@ -29,23 +30,28 @@ def load_folder(path: Path) -> Dataset:
     if len(classes) < 2:
         raise BadInput(f"{root}: {len(classes)} class folder(s); expected PATH/<class>/<image>, at least two classes")
     if own_test:
-        train, test = _mixed(_read_classes(root, classes)), _mixed(_read_classes(path / "test", classes))
+        train, test = (_mixed(_read_classes(each, classes, image_size)) for each in (root, path / "test"))
     else:
-        train, test = split_off_test(_mixed(_read_classes(root, classes)))
+        train, test = split_off_test(_mixed(_read_classes(root, classes, image_size)))
     return make_dataset(path.name, train, test, classes, str(path))
 
 
 def load_npz(path: Path) -> Dataset:
-    """``images`` (N, C, H, W) or (N, H, W), ``labels`` (N,), and optionally ``test_images``, ``test_labels``.
+    """The arrays of one file; see `from_arrays`."""
+    return from_arrays(path, read_arrays(path))
 
-    Pixels are uint8, taken as x / 255, or floating point, taken as they are. Without test images the last fifth tests.
+
+def from_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Dataset:
+    """``images`` and ``labels`` (N,), and optionally ``test_images``, ``test_labels``.
+
+    Images are (N, C, H, W), (N, H, W), or features (N, F), which become (N, F, 1, 1). Pixels are uint8, taken as
+    x / 255, or floating point, taken as they are. Without test images the last fifth tests.
 
     Raises
     ------
     BadInput
         Naming the file and the array: missing, of the wrong shape or type, not finite, or labels that skip a class.
     """
-    arrays = read_arrays(path)
     train = _arrays_split(path, arrays, "images", "labels")
     if "test_images" in arrays or "test_labels" in arrays:
         test = _arrays_split(path, arrays, "test_images", "test_labels")
@@ -59,33 +65,43 @@ def load_npz(path: Path) -> Dataset:
     return make_dataset(path.stem, train, test, tuple(map(str, range(classes))), str(path))
 
 
-def _read_classes(root: Path, classes: tuple[str, ...]) -> Split:
-    from PIL import Image
-
+def _read_classes(root: Path, classes: tuple[str, ...], size: int | None) -> Split:
     images: list[np.ndarray] = []
     labels: list[int] = []
     first: Path | None = None
+    colours = 1
     for label, name in enumerate(classes):
         paths = sorted(p for p in (root / name).glob("*") if p.suffix.lower() in SUFFIXES)
         if not paths:
             raise BadInput(f"{root / name}: holds no images ({', '.join(sorted(SUFFIXES))})")
         for path in paths:
-            try:
-                with Image.open(path) as image:
-                    grey = image.mode in ("1", "L")
-                    pixels = np.asarray(image.convert("L" if grey else "RGB"))
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-                raise BadInput(f"{path}: cannot be read as an image ({error})") from None
-            pixels = pixels[None] if grey else pixels.transpose(2, 0, 1)
-            first = first or path
-            if images and pixels.shape != images[0].shape:
+            pixels = _read_image(path, size)
+            first, colours = first or path, max(colours, len(pixels))
+            if images and pixels.shape[1:] != images[0].shape[1:]:
                 raise BadInput(
                     f"{path}: {list(pixels.shape)} (colours, height, width), but {first} is {list(images[0].shape)}; "
-                    f"all images must have the same size and colours"
+                    f"all images must have the same size, or be resized: --image-size"
                 )
             images.append(pixels)
             labels.append(label)
-    return Split(np.stack(images), np.asarray(labels, dtype=np.int64))
+    same = [np.broadcast_to(pixels, (colours, *pixels.shape[1:])) for pixels in images]
+    return Split(np.stack(same), np.asarray(labels, dtype=np.int64))
+
+
+def _read_image(path: Path, size: int | None) -> np.ndarray:
+    """(1, height, width) of a grey image, (3, height, width) of any other."""
+    from PIL import Image
+
+    from sim.data.resize import resize
+
+    try:
+        with Image.open(path) as image:
+            grey = image.mode in ("1", "L")
+            read = image.convert("L" if grey else "RGB")
+            pixels = np.asarray(read if size is None else resize(read, size))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{path}: cannot be read as an image ({error})") from None
+    return pixels[None] if grey else pixels.transpose(2, 0, 1)
 
 
 def _mixed(images: Split) -> Split:
@@ -97,9 +113,15 @@ def _arrays_split(path: Path, arrays: dict[str, np.ndarray], images_name: str, l
         if name not in arrays:
             raise BadInput(f"{path}: '{name}' is missing; the file has {', '.join(sorted(arrays)) or 'nothing'}")
     images, labels = arrays[images_name], arrays[labels_name]
-    images = images[:, None] if images.ndim == 3 else images
-    if images.ndim != 4 or 0 in images.shape:
-        raise BadInput(f"{path}: {images_name} has shape {list(images.shape)}; expected N x C x H x W, or N x H x W")
+    shape = images.shape
+    if images.ndim == 2:
+        images = images[:, :, None, None]
+    elif images.ndim == 3:
+        images = images[:, None]
+    if images.ndim != 4 or 0 in shape:
+        raise BadInput(
+            f"{path}: {images_name} has shape {list(shape)}; expected N x C x H x W, N x H x W, or features N x F"
+        )
     if images.shape[3] in (1, 3, 4) and images.shape[1] == images.shape[2] > 4:
         raise BadInput(
             f"{path}: {images_name} has shape {list(images.shape)}, which looks like N x H x W x C; expected "

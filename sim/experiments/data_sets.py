@@ -1,4 +1,4 @@
-"""The data sets of both papers: which are read by name, and how to get the others."""
+"""The data sets of both papers that are not read by name, and how to get them."""
 
 import os
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sim.data.load import DATASETS
 
-IMAGES = "as a folder with one folder of images per class, all resized to 119x119"
+IMAGES = "as a folder with one folder of images per class, of any size; those to test in a folder test, others in train"
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,6 @@ class Source:
 
 
 SOURCES = {
-    "svhn": Source("http://ufldl.stanford.edu/housenumbers (cropped digits)", "as .npz of images and labels"),
-    "stl10": Source("https://cs.stanford.edu/~acoates/stl10", IMAGES),
     "cal101": Source("https://data.caltech.edu/records/mzrjq-6wc02: 30 training, 10 test images a class", IMAGES),
     "cal256-101": Source(
         "https://data.caltech.edu/records/nyy15-4j048: 102 classes at random, 30 and 10 images", IMAGES
@@ -40,7 +38,8 @@ SOURCES = {
     "lfw": Source("http://vis-www.cs.umass.edu/lfw: 80 people at random, 10 and 5 images", IMAGES),
     "scene67": Source("https://web.mit.edu/torralba/www/indoor.html: 80 and 20 images a class", IMAGES),
     "timit80": Source(
-        "LDC93S1 (licensed): 1845 features a frame, 80 classes, 400 and 100 samples", "as .npz of features"
+        "LDC93S1 (licensed): 1845 features a frame, 80 classes, 400 and 100 samples",
+        "as .npz of features: images (N x 1845), labels (N), test_images, test_labels",
     ),
 }
 

@@ -25,6 +25,7 @@ OPEN = (
     "The gradient is summed over a batch, as equation (3) has it; code of that time often averages. The five learning "
     "rates reach from one to the other.",
     "uSF+BM was also tried with batches of 500 after three epochs, the better of both reported; here it is not.",
+    "How images are resized is not said; here bilinearly, to 119 x 119 whatever their proportions.",
     "The images that count as validation images are not named; here they are the last tenth of the training images, at "
     "most 5,000.",
 )
@@ -48,7 +49,8 @@ SGD = model("SGD", "bp")
 
 
 def _row(label: str, data: str, net: str = "liao_images") -> Variant:
-    return Variant(label, {"data": data, "net": net})
+    size = {"image_size": 119} if net == "liao_images" else {}  # "All images are resized to fit the network"
+    return Variant(label, {"data": data, "net": net, **size})
 
 
 DATA = Axis(

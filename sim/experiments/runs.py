@@ -8,7 +8,7 @@ from typing import Any
 
 from network.errors import BadInput
 from sim.config import TrainConfig, make_config
-from sim.data import load_data
+from sim.data import DATASETS, load_data
 from sim.experiments.data_sets import locate
 from sim.experiments.experiment import Experiment, Labels, Point
 from sim.experiments.quantities import Quantity, Rows
@@ -120,7 +120,7 @@ def plan_runs(
 
 def _plan(point: Point, own: dict[str, Any], sources: "_Sources") -> Planned:
     seed = own["seed"]
-    data, missing, chance = sources.find(str(point.settings["data"]))
+    data, missing, chance = sources.find(str(point.settings["data"]), point.settings.get("image_size"))
     if data is None:
         return Planned(point, seed, None, missing)
     if point.needs:
@@ -141,14 +141,15 @@ class _Sources:
     data_dir: str | None
     found: dict[str, tuple[str | None, str, float]] = field(default_factory=dict)
 
-    def find(self, name: str) -> tuple[str | None, str, float]:
+    def find(self, name: str, image_size: int | None) -> tuple[str | None, str, float]:
         """What ``--data`` has to be, or None and why; and the error of guessing."""
         if name not in self.found:
             data, missing = locate(name, self.data_dir)
             chance = 1.0
             if data is not None:
                 try:
-                    chance = 1 - 1 / load_data(data, self.data_dir).classes
+                    size = None if data in DATASETS else image_size  # images of a folder may need it to be read
+                    chance = 1 - 1 / load_data(data, self.data_dir, size).classes
                 except BadInput as error:
                     data, missing = None, f"no data: {error}"
             self.found[name] = data, missing, chance

@@ -70,7 +70,7 @@ def test_npz_of_pixels_and_of_numbers(tmp_path):
     [
         ({"images": np.zeros((20, 3))}, "'labels' is missing"),
         ({"labels": np.zeros(20, int)}, "'images' is missing"),
-        ({"images": np.zeros((20, 3)), "labels": np.zeros(20, int)}, "images has shape"),
+        ({"images": np.zeros(20), "labels": np.zeros(20, int)}, "images has shape"),
         ({"images": np.zeros((20, 3, 3), int), "labels": np.zeros(20, int)}, "images has dtype int64"),
         ({"images": np.full((20, 3, 3), np.nan), "labels": np.zeros(20, int)}, "images is not finite at"),
         ({"images": np.zeros((20, 3, 3)), "labels": np.zeros(19, int)}, "expected 20 integers"),
