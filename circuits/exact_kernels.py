@@ -12,7 +12,6 @@ from circuits.compiled import compiled
 from circuits.exact_noise import normal
 from circuits.waveform import ARRIVAL, CROSSING, INPUT, SLIDING
 
-# Numba's cache looks at the changes of this file only: after a change in transfer.py, delete __pycache__.
 _drive = compiled(transfer.drive)
 _sigma_delta = compiled(transfer.sigma_delta)
 _sigma_t = compiled(transfer.sigma_t)

@@ -10,7 +10,6 @@ from circuits import transfer
 from circuits.compiled import compiled
 from sim.fast.pool_kernels import DROPPED
 
-# Numba's cache looks at the changes of this file only: after a change in transfer.py, delete __pycache__.
 _saturate = compiled(transfer.saturate)
 _drive = compiled(transfer.drive)
 _sigma_delta = compiled(transfer.sigma_delta)
