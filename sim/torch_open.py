@@ -18,9 +18,12 @@ def open_torch(spec: NetworkSpec, weights: Weights, settings: Settings) -> Torch
         For a device that is not there, or fast kernels where something is in their way.
     """
     device = device_of(settings.device)
-    if device == "cpu":
-        keep_freed_memory()
-    obstacle = _obstacle(spec, settings, device)
+    if device != "cpu":
+        return (
+            TorchEngine(spec, weights, settings) if settings.kernels == "plain" else _replayed(spec, weights, settings)
+        )
+    keep_freed_memory()
+    obstacle = _obstacle(spec, settings)
     if obstacle and settings.kernels == "fast":
         raise BadInput(f"kernels 'fast': {obstacle}; 'auto' takes the plain form then")
     if obstacle or settings.kernels == "plain":
@@ -30,10 +33,15 @@ def open_torch(spec: NetworkSpec, weights: Weights, settings: Settings) -> Torch
     return FastTorchEngine(spec, weights, settings)
 
 
-def _obstacle(spec: NetworkSpec, settings: Settings, device: str) -> str:
-    """What is in the way of fast kernels; empty where nothing is."""
-    if device != "cpu":
-        return f"they are for the CPU, and the device is {device}"
+def _replayed(spec: NetworkSpec, weights: Weights, settings: Settings) -> TorchEngine:
+    """The form for a GPU, in updates that are replayed."""
+    from sim.gpu.engine import GraphTorchEngine
+
+    return GraphTorchEngine(spec, weights, settings)
+
+
+def _obstacle(spec: NetworkSpec, settings: Settings) -> str:
+    """What is in the way of fast kernels on the CPU; empty where nothing is."""
     try:
         from sim.fast.plan import why_not
     except ModuleNotFoundError as error:
