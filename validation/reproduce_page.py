@@ -177,7 +177,7 @@ def _figures(made: Reproduction) -> list[Section]:
         pictures.append(Picture.of(against_paper(experiment, results), "A point a data set; on the line both agree."))
     if experiment.figure == "alignment":
         caption = f"As {experiment.where.lower()}; {several}. R of layer 1 feeds nothing back."
-        pictures.append(Picture.of(alignment_figure(results, _specs(results)), caption))
+        pictures.append(Picture.of(alignment_figure(results, _specs(made)), caption))
     if experiment.figure == "filters":
         pictures.append(_filters(made))
     if experiment.figure != "table":
@@ -189,13 +189,13 @@ def _figures(made: Reproduction) -> list[Section]:
     return [Section("Figures", figures=pictures)]
 
 
-def _specs(results: Sequence[Result]) -> dict[Labels, NetworkSpec]:
+def _specs(made: Reproduction) -> dict[Labels, NetworkSpec]:
     from sim.train import prepare
 
     found: dict[Labels, NetworkSpec] = {}
-    for result in results:
+    for result in made.results:
         if result.run.point.cell not in found and result.run.config is not None:
-            found[result.run.point.cell] = prepare(result.run.config)[1]
+            found[result.run.point.cell] = prepare(result.run.at(made.root, made.epochs))[1]
     return found
 
 

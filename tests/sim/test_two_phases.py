@@ -136,7 +136,8 @@ def test_a_first_phase_costs_its_epochs_and_no_more():
 
 @pytest.mark.parametrize("how", [["--epochs", "2"], ["--budget", "1h"]])
 def test_the_page_states_the_phases_and_their_commands(noise, tmp_path, monkeypatch, how):
-    monkeypatch.setitem(EXPERIMENTS, "phases", replace(EXAMPLE, base={**EXAMPLE.base, "epochs": 2}))
+    figure = "alignment" if "--budget" in how else "bars"
+    monkeypatch.setitem(EXPERIMENTS, "phases", replace(EXAMPLE, base={**EXAMPLE.base, "epochs": 2}, figure=figure))
     out = tmp_path / "out"
     command = ["reproduce", "phases", "--datasets", noise, "--workers", "1", "--quiet", "--out", str(out), *how]
     assert main([*command, "--json", str(tmp_path / "found.json")]) == 0
