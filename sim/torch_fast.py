@@ -24,7 +24,7 @@ from sim.fast.input import InputSynapses
 from sim.fast.plan import plan
 from sim.fast.stages import Batch, Relay, Routed
 from sim.fast.synapses import Synapses
-from sim.torch_engine import EVALUATION_BATCH, Gate, TorchEngine
+from sim.torch_engine import EVALUATION_BATCH, Gate, TorchEngine, _numpy
 
 
 class FastTorchEngine(TorchEngine):
@@ -32,7 +32,7 @@ class FastTorchEngine(TorchEngine):
 
     def __init__(self, spec: NetworkSpec, weights: Weights, settings: Settings) -> None:
         super().__init__(spec, weights, settings)
-        self._stages = plan(spec, Space(keep=True))
+        self._stages = plan(spec, Space(keep=True), rounded=settings.compute_dtype == "bfloat16")
         self._synapses = {stage.node.index: stage for stage in self._stages if isinstance(stage, Synapses)}
         for i, synapses in self._synapses.items():
             for group, inside in (
@@ -154,7 +154,3 @@ class FastTorchEngine(TorchEngine):
         """Whether W, and R with it, get the bare increment, after the feedback has passed."""
         rule = self.settings.rule
         return rule.feedback_decay == 0 and rule.feedback_rate in (0, 1) and not self._after_update
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().numpy()

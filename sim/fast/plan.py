@@ -13,6 +13,7 @@ from sim.engine import Settings
 from sim.event.space import Space
 from sim.fast.input import InputSynapses
 from sim.fast.local import LocalSynapses
+from sim.fast.rounded import RoundedInput, RoundedPooling
 from sim.fast.sparse import SparseSynapses
 from sim.fast.stages import Adding, Averaging, Dropping, PlainPooling, Pooling, Stage
 from sim.fast.synapses import ConvSynapses, FullSynapses, Synapses
@@ -33,7 +34,7 @@ PLAIN: dict[type, Callable[[Any], Layer]] = {
     Sum: lambda layer: Sum(),
 }
 # Settings that this path heeds, and those that are for circuits only.
-KNOWN = {"rule", "eta", "mu", "order", "dtype", "device", "seed", "kernels", "dropout_mask"} | {
+KNOWN = {"rule", "eta", "mu", "order", "dtype", "device", "seed", "kernels", "dropout_mask", "compute_dtype"} | {
     "epsilon", "M", "K", "gate_phase", "unchecked", "timing", "dt",
 }  # fmt: skip
 
@@ -49,13 +50,16 @@ def why_not(spec: NetworkSpec, settings: Settings) -> str:
     for each in fields(settings):
         if each.name not in KNOWN and getattr(settings, each.name) != each.default:
             return f"setting '{each.name}'"
+    if settings.compute_dtype and any(isinstance(layer, Local) for layer in spec.layers):
+        return f"untied layers in {settings.compute_dtype}"
     if spec.semantics.pool_ties != "first":
         return f"semantics '{spec.semantics.name}'"
     return ""
 
 
-def plan(spec: NetworkSpec, space: Space) -> list[Stage]:
-    """The stages from the input up."""
+def plan(spec: NetworkSpec, space: Space, *, rounded: bool = False) -> list[Stage]:
+    """The stages from the input up; with maps of bfloat16 where they are `rounded`."""
+    make_input, make_pooling = (RoundedInput, RoundedPooling) if rounded else (InputSynapses, Pooling)
     readers = Counter(name for node in spec.nodes for name in node.sources)
     coming, stages = deque(spec.nodes), list[Stage]()
 
@@ -69,16 +73,16 @@ def plan(spec: NetworkSpec, space: Space) -> list[Stage]:
         node = coming.popleft()
         if node.index:
             pool = take(node, _is_pooled_in_groups)
-            pooling = Pooling(spec, pool, take(pool, _is_drop), True, space) if pool else None
+            pooling = make_pooling(spec, pool, take(pool, _is_drop), True, space) if pool else None
             if _convolves_images(node):
-                stages.append(InputSynapses(spec, node, pooling, space))
+                stages.append(make_input(spec, node, pooling, space))
             else:
                 below = stages[-1] if stages and readers[node.sources[0]] == 1 else None
                 synapses = _synapses(spec, node, below, pooling, space)
                 stages.append(synapses)
                 stages.extend([pooling] if pooling and synapses.name != pooling.name else [])
         elif _is_pooled_in_groups(node):
-            stages.append(Pooling(spec, node, take(node, _is_drop), False, space))
+            stages.append(make_pooling(spec, node, take(node, _is_drop), False, space))
         else:
             stages.append(_without_weights(spec, node))
     return stages

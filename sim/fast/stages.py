@@ -143,7 +143,8 @@ class Dropping(Relay):
     def down(self, feedback: Tensor) -> list[Tensor]:
         if self.code is None:
             return [feedback]
-        received, code = like_maps(feedback.clone()), self.code
+        feedback = feedback.float() if feedback.dtype == torch.bfloat16 else feedback.clone()
+        received, code = like_maps(feedback), self.code
         values, scale = flat(received), flat(received).dtype.type(self._scale)
         size = len(values) // len(received)
         share(
@@ -206,7 +207,7 @@ class Pooling(Relay):
     def maps(self, pooled: np.ndarray) -> Tensor:
         """What it puts out, for the next stage."""
         _, _, channels, rows, columns = self.shape
-        return torch.from_numpy(pooled).view(len(pooled), rows, columns, channels).permute(0, 3, 1, 2)
+        return as_maps(pooled, (rows, columns, channels))
 
     def up(self, sources: list[Tensor], batch: Batch) -> Tensor:
         x = flat(sources[0])
@@ -243,7 +244,7 @@ class Pooling(Relay):
             count,
             received.size,
         )
-        return torch.from_numpy(received).view(count, height, width, channels).permute(0, 3, 1, 2)
+        return as_maps(received, (height, width, channels))
 
 
 def draws_of(fraction: float, position: int, units: int, batch: Batch, begin: int, end: int) -> Dropped:
@@ -262,6 +263,13 @@ def like_maps(tensor: Tensor) -> Tensor:
 
 
 def flat(tensor: Tensor) -> np.ndarray:
-    """Its memory as an array, maps in the order N, H, W, C; a copy where they lie otherwise."""
+    """Its memory as an array, maps in the order N, H, W, C; a copy where they lie otherwise. bfloat16 is uint16."""
     tensor = tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor
-    return tensor.contiguous().numpy().reshape(-1)
+    tensor = tensor.contiguous()
+    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy().reshape(-1)
+
+
+def as_maps(array: np.ndarray, shape: tuple[int, ...]) -> Tensor:
+    """An array (N, units) as maps of `shape` (H, W, C), seen as (N, C, H, W). uint16 is bfloat16."""
+    tensor = torch.from_numpy(array).view(len(array), *shape).permute(0, 3, 1, 2)
+    return tensor.view(torch.bfloat16) if array.dtype == np.uint16 else tensor

@@ -45,7 +45,7 @@ class Synapses(Stage):
 
     def up(self, sources: list[Tensor], batch: Batch, W: Tensor) -> Tensor:
         """Equation (1): what the units put out, or their h where something above saturates."""
-        self._below = sources[0]
+        self._below = sources[0].to(W.dtype) if self.node.is_output else sources[0]
         return self._saturate(self._inputs(W), batch)
 
     def delta(self, feedback: Any) -> Tensor:
@@ -54,19 +54,19 @@ class Synapses(Stage):
             return feedback
         if isinstance(feedback, Routed):
             return feedback.dense(self._gain)
-        delta = torch_ops.shut_off(like_maps(feedback), self.x)
+        delta = torch_ops.shut_off(like_maps(feedback.to(self.x.dtype)), self.x)
         return delta if self._gain == 1 else delta.mul_(self._gain)
 
     def back(self, R: Tensor, delta: Tensor) -> Tensor:
         """R' delta, for the layer below."""
-        return torch_ops.feedback_to_source(self.node.synaptic, R, delta, self.node.source_shapes[0])
+        return torch_ops.feedback_to_source(self.node.synaptic, R.to(delta.dtype), delta, self.node.source_shapes[0])
 
     def learn(self, delta: Any, scale: float, targets: list[Tensor], masks: list[Tensor | None]) -> None:
         """Add `scale` times the Hebbian products to each of `targets`, where its mask, if any, has a connection."""
         add(torch_ops.hebbian(self.node.synaptic, delta, self._below, tuple(targets[0].shape)), scale, targets, masks)
 
     def _inputs(self, W: Tensor) -> Tensor:
-        return torch_ops.input_of_units(self.node.synaptic, W, self._below)
+        return torch_ops.input_of_units(self.node.synaptic, W.to(self._below.dtype), self._below)
 
     def _saturate(self, h: Tensor, batch: Batch) -> Tensor:
         self.h = h if batch.trace or self.node.is_output else None
@@ -83,7 +83,7 @@ class ConvSynapses(Synapses):
     """A convolution whose kernel has a middle: R' delta is a convolution too, of the filters turned around."""
 
     def back(self, R: Tensor, delta: Tensor) -> Tensor:
-        turned = R.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+        turned = R.to(delta.dtype).flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
         return conv2d(delta, turned, padding=((R.shape[2] - 1) // 2, (R.shape[3] - 1) // 2))
 
 
@@ -104,13 +104,13 @@ class FullSynapses(Synapses):
         return weights.contiguous()
 
     def back(self, R: Tensor, delta: Tensor) -> Tensor:
-        return self._like_source(product(delta, R))
+        return self._like_source(product(delta, R.to(delta.dtype)))
 
     def learn(self, delta: Tensor, scale: float, targets: list[Tensor], masks: list[Tensor | None]) -> None:
         add(product(delta.T, self._rows()), scale, targets, masks)
 
     def _inputs(self, W: Tensor) -> Tensor:
-        return product(self._rows(), W.T)
+        return product(self._rows(), W.to(self._below.dtype).T)
 
     def _rows(self) -> Tensor:
         below = self._below
