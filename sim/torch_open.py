@@ -34,7 +34,21 @@ def open_torch(spec: NetworkSpec, weights: Weights, settings: Settings) -> Torch
 
 
 def _replayed(spec: NetworkSpec, weights: Weights, settings: Settings) -> TorchEngine:
-    """The form for a GPU, in updates that are replayed."""
+    """The form for a GPU: updates that are replayed, with kernels of their own where they know all there is to do."""
+    try:
+        from sim.gpu.fused_engine import FusedTorchEngine, why_not
+
+        obstacle = why_not(spec, settings)
+    except ModuleNotFoundError as error:
+        if error.name != "triton":
+            raise
+        obstacle = "they need the package 'triton', which is not installed: pip install triton"
+    else:
+        if not obstacle:
+            return FusedTorchEngine(spec, weights, settings)
+        obstacle = f"they do not know {obstacle}"
+    if settings.kernels == "fast":
+        raise BadInput(f"kernels 'fast': {obstacle}; 'auto' replays torch's own operations then")
     from sim.gpu.engine import GraphTorchEngine
 
     return GraphTorchEngine(spec, weights, settings)
