@@ -107,13 +107,13 @@ class ListedSynapses(FullSynapses):
             flat, weights = x.reshape(len(x), -1), W[:, : self._above]
             share(lambda b, e: np.matmul(flat[b:e], weights, out=h[b:e]), len(x), W.size)
             return
-        (units, width), vector = W.shape, lanes(W.itemsize)
+        units, width = W.shape
 
         def part(begin: int, end: int) -> None:
             sums = np.zeros((end - begin, width), W.dtype)
             kernels.input_of_units(
                 listed.index[begin:end].reshape(-1), listed.value[begin:end].reshape(-1), units,
-                listed.counts[begin:end], units, W.reshape(-1), width, vector, sums.reshape(-1),
+                listed.counts[begin:end], units, W.reshape(-1), width, sums.reshape(-1),
             )  # fmt: skip
             h[begin:end] = sums[:, : self._above]
 
@@ -125,12 +125,12 @@ class ListedSynapses(FullSynapses):
             weights = R[:, : self._above].T
             share(lambda b, e: np.matmul(delta[b:e], weights, out=flat[b:e]), len(delta), R.size)
             return
-        (units, width), vector, padded = R.shape, lanes(R.itemsize), self._padded(delta, R.shape[1])
+        (units, width), padded = R.shape, self._padded(delta, R.shape[1])
 
         def part(begin: int, end: int) -> None:
             kernels.feedback_to_source(
                 listed.index[begin:end].reshape(-1), units, listed.counts[begin:end], padded[begin:end].reshape(-1),
-                units, R.reshape(-1), width, vector, flat[begin:end].reshape(-1),
+                units, R.reshape(-1), width, flat[begin:end].reshape(-1),
             )  # fmt: skip
 
         share(part, len(delta), R.size)
@@ -141,13 +141,13 @@ class ListedSynapses(FullSynapses):
             flat, made = x.reshape(len(x), -1), increment[:, : self._above]
             share(lambda b, e: np.matmul(flat[:, b:e].T, delta, out=made[b:e]), len(made), increment.size)
             return
-        (units, width), vector, to = increment.shape, lanes(increment.itemsize), increment.reshape(-1)
+        (units, width), to = increment.shape, increment.reshape(-1)
         index, value = listed.index.reshape(-1), listed.value.reshape(-1)
         padded = self._padded(delta, width).reshape(-1)
 
         def part(begin: int, end: int) -> None:
             one = increment.dtype.type(1)
-            kernels.hebbian(index, value, units, listed.counts, begin, end, padded, width, vector, one, to, to, False)
+            kernels.hebbian(index, value, units, listed.counts, begin, end, padded, width, one, to, to, False)
 
         share(part, units, increment.size)
 
