@@ -75,15 +75,20 @@ def convolve_images(padded, image, row, channels, kernel, W, gain, begin, end, s
     kh, kw = kernel
     height, width, filters = shape
     size = height * width * filters
-    one = W.dtype.type(1)
     for n in range(begin, end):
         convolve(padded, n * image, row, channels, kh, kw * channels, W, height, width, filters, lanes, x, n * size)
         if gain != 0:
-            of_image = x[n * size : (n + 1) * size]
-            for u in range(size):
-                value = gain * of_image[u]
-                value = one if value > one else value
-                of_image[u] = -one if value < -one else value
+            clip(gain, x[n * size : (n + 1) * size])
+
+
+@compiled
+def clip(gain, x):
+    """x becomes clip(gain x, -1, 1)."""
+    one = x.dtype.type(1)
+    for u in range(len(x)):
+        value = gain * x[u]
+        value = one if value > one else value  # what is not a number stays so
+        x[u] = -one if value < -one else value
 
 
 @compiled

@@ -14,7 +14,7 @@ from sim.event.threads import share
 from sim.fast import local_kernels as kernels
 from sim.fast import winner_kernels
 from sim.fast.simd import lanes
-from sim.fast.stages import Batch, Pooling, Routed, flat
+from sim.fast.stages import Batch, Pooling, Routed, flat, like_maps
 from sim.fast.synapses import Synapses
 
 SPARE = 32  # numbers after each padded image: vectors begin in its last row and end behind it
@@ -56,9 +56,8 @@ class LocalSynapses(Synapses):
         return self.inside(mask).to(torch.uint8)
 
     def up(self, sources: list[Tensor], batch: Batch, W: Tensor) -> Tensor:
-        self._below = sources[0]
-        self._pad(W)
-        return self._pooled(batch, W) if self.pooling else self._saturate(self._inputs(W), batch)
+        self._pad(sources[0], W)
+        return self._pooled(batch, W) if self.pooling else self._unpooled(batch, W)
 
     def delta(self, feedback: Any) -> Any:
         return Routed(flat(feedback), self.pooling) if self.pooling else super().delta(feedback)
@@ -83,18 +82,19 @@ class LocalSynapses(Synapses):
     def learn(self, delta: Any, scale: float, targets: list[Tensor], masks: list[Tensor | None]) -> None:
         channels, height, width = self.node.source_shapes[0]
         delta_ = delta.feedback if isinstance(delta, Routed) else flat(delta)
-        images, vector, eta = len(self._below), lanes(delta_.itemsize), delta_.dtype.type(scale)
+        images, vector, eta = self._count, lanes(delta_.itemsize), delta_.dtype.type(scale)
         first, last = targets[0].numpy().reshape(-1), targets[-1].numpy().reshape(-1)
         exist = [NO_MASK if mask is None else mask.numpy().reshape(-1) for mask in masks]
         padded, both = self._x, len(targets) == 2
         changed = first, exist[0], last, exist[-1], both
 
         def of_winners(begin: int, end: int) -> None:
-            pooling = delta.pooling
+            pooling, code = delta.pooling, delta.pooling.code
+            assert code is not None
             _, _, _, *pooled = pooling.shape
             factor = delta_.dtype.type(self._gain * pooling.scale)
             winner_kernels.hebbian_of_winners(
-                padded, self._image, self._row, channels, images, pooling.code.reshape(-1), delta_, factor,
+                padded, self._image, self._row, channels, images, code.reshape(-1), delta_, factor,
                 pooling.window, tuple(pooled), eta, self._size, begin, end, width, vector, *changed,
             )  # fmt: skip
 
@@ -107,20 +107,23 @@ class LocalSynapses(Synapses):
 
         share(of_winners if isinstance(delta, Routed) else of_all, height, delta_.size)
 
-    def _inputs(self, W: Tensor) -> Tensor:
+    def _unpooled(self, batch: Batch, W: Tensor) -> Tensor:
         channels, height, width = self.node.source_shapes[0]
-        count, vector, weights = len(self._below), lanes(W.element_size()), W.numpy().reshape(-1)
-        h = torch.empty(count, height, width, self._filters, dtype=W.dtype)
-        h_ = h.numpy().reshape(-1)
+        count, vector, weights = self._count, lanes(W.element_size()), W.numpy().reshape(-1)
+        x = torch.empty(count, height, width, self._filters, dtype=W.dtype)
+        x_, gain = x.numpy().reshape(-1), weights.dtype.type(0 if batch.trace else self._gain)
 
         def part(begin: int, end: int) -> None:
             kernels.forward(
-                self._x, self._image, self._row, channels, count, weights, self._size, begin, end, width,
-                self.node.units, vector, h_,
+                self._x, self._image, self._row, channels, count, weights, self._size, gain, begin, end, width,
+                self.node.units, vector, x_,
             )  # fmt: skip
 
-        share(part, height, h_.size)
-        return h.permute(0, 3, 1, 2)
+        share(part, height, x_.size)
+        self.x = x.permute(0, 3, 1, 2)
+        if batch.trace:
+            self.h, self.x = self.x, like_maps((self._gain * self.x).clamp_(-1, 1))
+        return self.x
 
     def _pooled(self, batch: Batch, W: Tensor) -> Tensor:
         """A few images at a time, so that only theirs of h are there at once."""
@@ -136,8 +139,8 @@ class LocalSynapses(Synapses):
             for first in range(begin, end, together):
                 count = min(together, end - first)
                 kernels.forward(
-                    self._x[first * self._image :], self._image, self._row, channels, count, weights, self._size, 0,
-                    height, width, units, vector, room,
+                    self._x[first * self._image :], self._image, self._row, channels, count, weights, self._size,
+                    weights.dtype.type(0), 0, height, width, units, vector, room,
                 )  # fmt: skip
                 pooling.pool(room[: count * units], batch, first, first + count, pooled)
 
@@ -146,12 +149,13 @@ class LocalSynapses(Synapses):
             self.h = all_h.view(batch.count, height, width, self._filters).permute(0, 3, 1, 2)
         return pooling.maps(pooled)
 
-    def _pad(self, W: Tensor) -> None:
-        self._x = self._padded("padded", len(self._below), W.numpy().dtype)
+    def _pad(self, below: Tensor, W: Tensor) -> None:
+        self._count = len(below)
+        self._x = self._padded("padded", self._count, W.numpy().dtype)
         if self._cleared != self._x.ctypes.data:  # the edges, which nothing else is written to
             self._x[:] = 0
             self._cleared = self._x.ctypes.data
-        self._middle(self._x, len(self._below)).copy_(self._below.permute(0, 2, 3, 1))
+        self._middle(self._x, self._count).copy_(below.permute(0, 2, 3, 1))
 
     def _padded(self, name: str, count: int, dtype: Any) -> np.ndarray:
         """Room for padded maps, flat."""

@@ -8,6 +8,7 @@ sees then go through memory in order. `size` is (kh, run, filters): a run is wha
 import numpy as np
 
 from circuits.compiled import compiled
+from sim.fast.conv_kernels import clip
 from sim.fast.simd import copy_rows
 from sim.fast.simd_local import turn_block
 from sim.fast.tiles import add, change, height, put
@@ -28,8 +29,11 @@ def group_of(f, filters, synapses):
 
 
 @compiled
-def forward(padded, image, row, channels, images, W, size, begin, end, width, units, lanes, h):
-    """h = W x, equation (1), at positions of the rows `begin` to `end`; h is (N, units), units = H * W * filters."""
+def forward(padded, image, row, channels, images, W, size, gain, begin, end, width, units, lanes, x):
+    """x = clip(gain W x', -1, 1), equation (1), at positions of the rows `begin` to `end`; h itself with a gain of 0.
+
+    x is (N, units), units = H * W * filters.
+    """
     kh, run, filters = size
     synapses = kh * run
     for i in range(begin, end):
@@ -37,12 +41,17 @@ def forward(padded, image, row, channels, images, W, size, begin, end, width, un
             n = 0
             while n < images:
                 rows = height(images - n)
-                for j in range(first, min(first + SIDE_BY_SIDE, width)):
+                last = min(first + SIDE_BY_SIDE, width)
+                for j in range(first, last):
                     p, x0 = i * width + j, n * image + i * row + j * channels
                     for f in range(0, filters, 2 * lanes):
                         at, step = group_of(f, filters, synapses)
                         w0, h0, two = p * synapses * filters + at, n * units + p * filters + f, f + 2 * lanes <= filters
-                        put(rows, two, padded, x0, image, kh, row, run, 1, W, w0, step, h, h0, units)
+                        put(rows, two, padded, x0, image, kh, row, run, 1, W, w0, step, x, h0, units)
+                if gain != 0:
+                    for m in range(n, n + rows):
+                        h0 = m * units + (i * width + first) * filters
+                        clip(gain, x[h0 : h0 + (last - first) * filters])
                 n += rows
 
 

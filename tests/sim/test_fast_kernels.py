@@ -192,7 +192,9 @@ def test_locally_connected_units_equal_their_plain_form(dtype, kernel, channels,
 
     padded, h, received = (np.zeros(images * n, dtype) for n in (image, units, image))
     middle(padded)[:] = x.transpose(0, 2, 3, 1)
-    fast_local_kernels.forward(padded, image, row, channels, images, inside(W), size, 0, 5, 6, units, vector, h)
+    fast_local_kernels.forward(
+        padded, image, row, channels, images, inside(W), size, dtype(0), 0, 5, 6, units, vector, h
+    )
     maps = h.reshape(images, 5, 6, filters).transpose(0, 3, 1, 2)
     assert close(maps, input_of_units(layer, W.astype(float), x.astype(float)))
 
