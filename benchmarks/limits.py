@@ -1,0 +1,90 @@
+"""What one update costs at least, in products of dense layers and bytes that move, and how fast a machine does both."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from network.spec import INPUT, NetworkSpec
+
+PRODUCT = 2048  # rows and columns of the matrices whose product is the yardstick
+COPIED = 1 << 27  # bytes that are read, and as many written: more than caches hold
+MASTERS = 4  # bytes of a weight, whatever the layers compute in
+PRECISIONS = {"float32": 4, "bfloat16": 2}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one update cannot do without.
+
+    Attributes
+    ----------
+    operations : int
+        Twice the synapses of dense layers, for each of forward, increment and feedback. A step that skips the products
+        of silent units does fewer.
+    bytes : int
+        What a step must move that keeps nothing in a cache from one layer to the next, and computes whatever lies
+        between two weighted layers (saturation, pooling, dropout, SUM) as the values pass by.
+    """
+
+    operations: int
+    bytes: int
+
+    @property
+    def intensity(self) -> float:
+        """Operations per byte."""
+        return self.operations / self.bytes
+
+
+def work_of(spec: NetworkSpec, images: int, precision: str = "float32") -> Work:
+    """The work of one update.
+
+    Every array that a weighted layer reads is written once, and read forward and by the increment; its feedback is
+    written and read once; where something lies below it, a byte a unit says what (which pixel won, what was dropped).
+    Pixels are bytes. W is read forward and R backward, both are read and written when they change.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        Rule urfb.
+    images : int
+        In a batch.
+    precision : {"float32", "bfloat16"}
+        Of activity and feedback.
+    """
+    operations = weights = 0
+    for node in spec.weighted:
+        positions = prod(node.shape[1:]) if len(node.weight_shape) == 4 else 1
+        reaches_below = node.sources[0] in spec.learns_below
+        operations += (2 + reaches_below) * 2 * positions * prod(node.weight_shape)
+        weights += (5 + reaches_below) * MASTERS * prod(node.weight_shape)
+    a_value, nodes = PRECISIONS[precision], {node.name: node for node in spec.nodes}
+    activity = 2 * a_value * 2 * spec.classes
+    for name, readers in Counter(node.sources[0] for node in spec.weighted).items():
+        if name == INPUT:
+            activity += 2 * readers * prod(spec.input_shape)
+            continue
+        coded = 0 if nodes[name].index else 2
+        activity += ((1 + 2 * readers + 2) * a_value + coded) * nodes[name].units
+    return Work(operations * images, activity * images + weights)
+
+
+def yardsticks() -> dict[str, Callable[[], Any]]:
+    """A dense matrix product in either precision, and a copy of memory. See `speeds`."""
+    import torch
+
+    def product(dtype: Any) -> Callable[[], Any]:
+        a, b = (torch.randn(PRODUCT, PRODUCT).to(dtype) for _ in range(2))
+        out = torch.empty(PRODUCT, PRODUCT, dtype=dtype)
+        return lambda: torch.mm(a, b, out=out)
+
+    source = torch.ones(COPIED, dtype=torch.uint8)
+    target = torch.zeros_like(source)
+    products = {f"product {name}": product(getattr(torch, name)) for name in PRECISIONS}
+    return {**products, "copy": lambda: target.copy_(source)}
+
+
+def speed(yardstick: str, seconds: float) -> float:
+    """Operations a second of a product, or bytes a second of the copy, read and written."""
+    return (2 * COPIED if yardstick == "copy" else 2 * PRODUCT**3) / seconds
