@@ -194,7 +194,7 @@ def _as_colors(image: np.ndarray) -> np.ndarray:
 
 @styled
 def against_paper(experiment: Experiment, results: Sequence[Result], ax: Axes | None = None) -> Axes:
-    """Our numbers against the paper's, a point a cell, a colour a model."""
+    """Our numbers against the paper's, a point a cell, a colour and marker a model."""
     ax = axes_or_new(ax, 5.4, 4.2)
     values = by_cell(results, experiment.quantity)
     both = [cell for cell in values if cell in experiment.numbers]
@@ -202,7 +202,8 @@ def against_paper(experiment: Experiment, results: Sequence[Result], ax: Axes | 
     for place, name in enumerate(models):
         cells = [cell for cell in both if cell[-1] == name]
         ours = [100 * Spread(tuple(values[cell].values())).mean for cell in cells]
-        ax.plot([100 * experiment.numbers[cell] for cell in cells], ours, "o", color=color_of(name, place), label=name)
+        theirs, marker = [100 * experiment.numbers[cell] for cell in cells], "os^"[place // len(OTHERS) % 3]
+        ax.plot(theirs, ours, marker, color=color_of(name, place), label=name)
     ax.plot([0, 100], [0, 100], color="0.7", linewidth=0.8, zorder=0)
     ax.set(xlabel="error in the paper (%)", ylabel=f"{experiment.quantity.name} here (%)", xlim=(0, 100), ylim=(0, 100))
     ax.legend(fontsize="small")

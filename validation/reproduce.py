@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", default="runs/reproduce", metavar="DIR", help="pages and runs (default runs/reproduce)"
     )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="AXIS=LABEL,...",
+        help="a part of the grid, by the words of its page: net=deepnet, protocol=BP,URFB",
+    )
     parser.add_argument("--markdown", metavar="DIR", help="write the page there too, as Markdown with SVG figures")
     parser.add_argument("--data-dir", metavar="DIR", help="where the data sets are (else $HEBB_DATA, or a download)")
     parser.add_argument(
@@ -94,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         range(seeds),
         datasets=datasets,
         changes=changes,
+        only=_only(args.only),
         data_dir=args.data_dir,
         device=args.device,
         first_epochs=args.first_epochs,
@@ -147,6 +155,17 @@ def _changes(given: Sequence[str]) -> dict[str, Any]:
     return changes
 
 
+def _only(given: Sequence[str]) -> dict[str, list[str]]:
+    """``AXIS=LABEL,...`` by axis."""
+    kept = {}
+    for text in given:
+        axis, _, labels = text.partition("=")
+        if not labels.strip():
+            raise BadInput(f"--only '{text}': expected AXIS=LABEL,..., such as protocol=BP,URFB")
+        kept[axis.strip()] = [label.strip() for label in labels.split(",") if label.strip()]
+    return kept
+
+
 def _place(args: argparse.Namespace) -> Place:
     resources = {}
     if args.resources:
@@ -179,6 +198,7 @@ def _command(args: argparse.Namespace) -> str:
     ):
         if getattr(args, flag) is not None:
             words += [f"--{flag.replace('_', '-')}", str(getattr(args, flag))]
+    words += [word for text in args.only for word in ("--only", text)]
     words += [word for text in args.set for word in ("--set", text)]
     words += ["--device", args.device] if args.device != "auto" else []
     words += ["--threads", str(args.threads)] if args.threads != 1 else []

@@ -158,7 +158,12 @@ class Experiment:
         """The axes that the result has: those without the `best_of`."""
         return tuple(axis for axis in self.axes if not axis.best_of)
 
-    def points(self, datasets: Sequence[str] | None = None, changes: Mapping[str, Any] | None = None) -> list[Point]:
+    def points(
+        self,
+        datasets: Sequence[str] | None = None,
+        changes: Mapping[str, Any] | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[Point]:
         """Every combination of variants.
 
         Parameters
@@ -168,13 +173,21 @@ class Experiment:
             axis: another data set, with the paper's settings.
         changes : mapping of str to object, optional
             Settings that win over those of the base and of the axes.
+        only : mapping of str to sequence of str, optional
+            Labels that are kept, by the name of their axis.
 
         Raises
         ------
         BadInput
-            Where the experiment has one data set for several networks, and another is asked for.
+            Where the experiment has one data set for several networks, and another is asked for; for an axis or label
+            that it does not have.
         """
         axes = [_chosen(axis, datasets) if axis.name == "data" else axis for axis in self.axes]
+        axes = [_given(axis, changes or {}) if axis.best_of else axis for axis in axes]
+        for name, labels in (only or {}).items():
+            if name not in [axis.name for axis in axes]:
+                raise unknown("axis", name, [axis.name for axis in axes])
+            axes = [_kept(axis, labels) if axis.name == name else axis for axis in axes]
         return [_point(self.base, axes, variants, changes or {}) for variants in product(*(a.variants for a in axes))]
 
     def expand(
@@ -192,6 +205,21 @@ class Experiment:
                     raise ValueError(f"{self.name}, {expectation.name}: {where} names no single cell")
                 terms.append((coefficient, tuple(given.get(n, where.get(names[n], "")) for n in range(len(names)))))
             yield ", ".join(labels), terms
+
+
+def _given(axis: Axis, changes: Mapping[str, Any]) -> Axis:
+    """The axis, of one variant where the changes give what it varies."""
+    varied = {name for variant in axis.variants for name in variant.settings}
+    if not varied <= changes.keys():
+        return axis
+    return Axis(axis.name, (Variant(", ".join(f"{changes[name]}" for name in sorted(varied)), {}),), axis.best_of)
+
+
+def _kept(axis: Axis, labels: Sequence[str]) -> Axis:
+    for label in labels:
+        if label not in axis.labels:
+            raise unknown(axis.name, label, axis.labels)
+    return Axis(axis.name, tuple(each for each in axis.variants if each.label in labels), axis.best_of)
 
 
 def _chosen(axis: Axis, datasets: Sequence[str] | None) -> Axis:

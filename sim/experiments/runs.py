@@ -79,6 +79,7 @@ def plan_runs(
     *,
     datasets: Sequence[str] | None = None,
     changes: Mapping[str, Any] | None = None,
+    only: Mapping[str, Sequence[str]] | None = None,
     data_dir: str | None = None,
     device: str = "auto",
     first_epochs: int | None = None,
@@ -89,7 +90,7 @@ def plan_runs(
     ----------
     experiment : Experiment
     seeds : sequence of int
-    datasets, changes
+    datasets, changes, only
         As in `Experiment.points`; `changes` may not name a field of the grid's own, such as ``seed``.
     data_dir : str, optional
         Where the data sets are.
@@ -106,7 +107,7 @@ def plan_runs(
     changes = dict(changes or {})
     make_config(changes, "--set {}")  # a mistake in these is the user's, not a row that is missing
     sources = _Sources(data_dir)
-    points = experiment.points(datasets, changes)
+    points = experiment.points(datasets, changes, only)
     if first_epochs is not None:
         if not any(point.first for point in points):
             raise BadInput(f"--first-epochs {first_epochs}: no run of {experiment.name} has a first phase")

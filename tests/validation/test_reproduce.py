@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from network.errors import BadInput
 from sim.cli import main
 from sim.experiments import EXPERIMENTS
 from sim.experiments.experiment import Expectation
@@ -192,3 +193,20 @@ def test_the_list_names_every_experiment(capsys):
     assert main(["reproduce", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
+
+
+def test_a_setting_that_an_axis_tries_makes_one_run_of_it():
+    """--set eta=... on a table that takes the best of five learning rates."""
+    table, only = EXPERIMENTS["table2"], {"model": ["SGD", "BN"]}
+    assert len(table.points(["cifar10"], only=only)) == 10
+    points = table.points(["cifar10"], {"eta": "5e-4"}, only)
+    assert [point.labels for point in points] == [("CIFAR", "SGD", "5e-4"), ("CIFAR", "BN", "5e-4")]
+    assert {point.settings["eta"] for point in points} == {"5e-4"}
+
+
+def test_a_part_of_a_grid_is_named_by_the_words_of_its_page(example, tmp_path, capsys):
+    assert main([*example, "--epochs", "1", "--only", "protocol=BP"]) == 2
+    assert "protocol" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="BP-H"):
+        EXPERIMENTS["fig6"].points(only={"protocol": ["BPH"]})
+    assert {p.labels[1] for p in EXPERIMENTS["fig6"].points(only={"net": ["deepnet"]})} == {"deepnet"}
