@@ -29,8 +29,8 @@ TOLERANCES = {
     "bfloat16": Tolerance(
         2.0**-6,
         "Rounding to 8 significant bits changes a number by up to u = 2^-8 of it: both factors of a product, and the "
-        "result. Of many products of either sign most of it cancels, so that three u and a little hold for a layer, and "
-        "ten layers pass on about as much. Seen: .0124 (deepernet), .0078 in one layer.",
+        "result. Of many products of either sign most of it cancels, so that three u and a little hold for a layer, "
+        "and ten layers pass on about as much. Seen: .0124 (deepernet), .0078 in one layer.",
     ),
     "batch": Tolerance(
         1e-12, "The mean over a batch against the mean of its single images: the same products, added in another order."
