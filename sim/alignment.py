@@ -1,6 +1,6 @@
 """How far feedforward and feedback weights agree (section 4.2, figures 10 and 11)."""
 
-from math import atan2, degrees
+from math import acos, atan2, degrees
 
 import numpy as np
 
@@ -24,13 +24,12 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 def angle(a: np.ndarray, b: np.ndarray) -> float:
     """Angle between two arrays taken as vectors, in degrees; NaN where one of them is 0.
 
-    From the sum and the difference of the vectors at length 1, which is exact near 0, where a cosine is not.
+    Near 0, where a cosine cannot tell angles apart, from the sum and the difference of the vectors at length 1.
     """
-    a, b = (v.ravel().astype(np.float64) for v in (a, b))
-    lengths = np.linalg.norm(a), np.linalg.norm(b)
-    if not min(lengths) > 0:
-        return float("nan")
-    a, b = a / lengths[0], b / lengths[1]
+    found = cosine(a, b)
+    if not found > 0.99:
+        return degrees(acos(found))  # NaN of NaN
+    a, b = (v.ravel() / np.linalg.norm(v.astype(np.float64)) for v in (a, b))
     return degrees(2 * atan2(np.linalg.norm(a - b), np.linalg.norm(a + b)))
 
 

@@ -13,8 +13,9 @@ from pydantic.dataclasses import dataclass
 
 from network.errors import BadInput, did_you_mean
 
-# What may change when a run is resumed: how far it goes and where it computes, never what it computes.
-MAY_CHANGE = ("epochs", "data_dir", "device", "kernels")
+# What may change when a run is resumed: how far it goes, where it computes and what is measured beside, never what it
+# computes.
+MAY_CHANGE = ("epochs", "data_dir", "device", "kernels", "concordance")
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -126,6 +127,10 @@ class TrainConfig:
         Field(description="of the torch engine on the CPU: the plain form, compiled, or auto: compiled where possible"),
     ] = "auto"
     seed: Annotated[int, Field(ge=0, description="of weights, feedback, masks, batches and dropout")] = 0
+    concordance: Annotated[
+        bool | None,
+        Field(description="after each epoch, angles and signs of delta and dW beside those of exact back-propagation"),
+    ] = None
     # Of the circuits only; without a value it is theirs, see `sim.engine.Settings`.
     timing: Annotated[
         float | Literal["ideal"] | None,

@@ -1,4 +1,4 @@
-"""Curves of a run: errors (figure 4) and the alignment of W and R (figure 10), as functions of the epoch.
+"""Curves of a run: errors (figure 4), alignment of W and R (figure 10), and what they make of delta, by epoch.
 
 Functions take ``ax=None`` and return it.
 """
@@ -14,7 +14,15 @@ from matplotlib.figure import Figure
 
 from circuits.figures import axes_or_new, figure_of, new_figure, style, styled
 from network.spec import NetworkSpec
+from sim.concordance import MEASURES
 from sim.run_folder import FIGURES, RunFolder
+
+# What is measured beside exact back-propagation: its name on an axis, where chance lies, limits and ticks.
+MEASURED: dict[str, tuple[str, float, tuple[float, float], Sequence[float]]] = {
+    "delta_angle": ("angle of δ to exact δ (degrees)", 90, (-3, 123), range(0, 121, 30)),
+    "increment_angle": ("angle of ΔW to exact ΔW (degrees)", 90, (-3, 123), range(0, 121, 30)),
+    "sign_concordance": ("share of δ with the exact sign", 0.5, (0.25, 1.02), (0.25, 0.5, 0.75, 1)),
+}
 
 
 def svg_of(figure: Figure) -> bytes:
@@ -72,18 +80,45 @@ def plot_alignment(
     angle : bool
         Draw the angle between W and R as vectors, in degrees, instead of their Pearson correlation.
     """
+    if angle:
+        ax = _by_layer(rows, spec, "alignment_angle", ax, chance=90)
+        ax.set(ylabel="angle between W and R (degrees)", ylim=(-3, 100), yticks=range(0, 91, 30))
+    else:
+        ax = _by_layer(rows, spec, "alignment", ax, chance=0)
+        ax.set(ylabel="correlation of W and R", ylim=(-0.1, 1.05))
+    return ax
+
+
+@styled
+def plot_concordance(
+    rows: Sequence[dict[str, Any]], spec: NetworkSpec, ax: Axes | None = None, *, measure: str = "delta_angle"
+) -> Axes:
+    """What `sim.concordance` measures in each weighted layer against the epoch.
+
+    Parameters
+    ----------
+    rows, spec, ax
+        As for `plot_alignment`; rows in which it was not measured are left out.
+    measure : str
+        A key of `MEASURED`.
+    """
+    label, chance, limits, ticks = MEASURED[measure]
+    ax = _by_layer([row for row in rows if measure in row], spec, measure, ax, chance=chance)
+    ax.set(ylabel=label, ylim=limits, yticks=ticks)
+    return ax
+
+
+def _by_layer(rows: Sequence[dict[str, Any]], spec: NetworkSpec, name: str, ax: Axes | None, *, chance: float) -> Axes:
+    """A line a layer, and one where chance lies."""
     ax = axes_or_new(ax, 5.0, 3.4)
     epochs = [row["epoch"] for row in rows]
     marker = "o" if len(rows) == 1 else None
     for node in spec.weighted:
-        values = [row["alignment_angle" if angle else "alignment"][node.index - 1] for row in rows]
-        values = np.array(values, dtype=float)  # what is undefined is None in a file
-        ax.plot(epochs, values, marker=marker, label=f"{node.index}: {node.layer}")
-    ax.axhline(90 if angle else 0, color="0.7", linewidth=0.8, zorder=0)  # where independent weights lie
-    if angle:
-        ax.set(xlabel="epoch", ylabel="angle between W and R (degrees)", ylim=(-3, 100), yticks=range(0, 91, 30))
-    else:
-        ax.set(xlabel="epoch", ylabel="correlation of W and R", ylim=(-0.1, 1.05))
+        values = [row[name][node.index - 1] for row in rows]
+        # what is undefined is None in a file
+        ax.plot(epochs, np.array(values, dtype=float), marker=marker, label=f"{node.index}: {node.layer}")
+    ax.axhline(chance, color="0.7", linewidth=0.8, zorder=0)
+    ax.set_xlabel("epoch")
     ax.legend(title="layer", title_fontsize="small")
     return ax
 
@@ -98,8 +133,20 @@ def alignment_figure(rows: Sequence[dict[str, Any]], spec: NetworkSpec) -> Figur
     return figure
 
 
+@styled
+def concordance_figure(rows: Sequence[dict[str, Any]], spec: NetworkSpec) -> Figure:
+    """What `sim.concordance` measures, side by side."""
+    figure = new_figure(13.0, 3.4)
+    for ax, measure in zip(figure.subplots(1, len(MEASURED)), MEASURED, strict=True):
+        plot_concordance(rows, spec, ax, measure=measure)
+    return figure
+
+
 def save_run_figures(folder: RunFolder, rows: Sequence[dict[str, Any]], spec: NetworkSpec, title: str) -> None:
-    """Write ``errors.svg`` and ``alignment.svg`` into a run's folder."""
-    for name, figure in zip(FIGURES, (figure_of(plot_errors(rows)), alignment_figure(rows, spec)), strict=True):
+    """Write ``errors.svg`` and ``alignment.svg`` into a run's folder; ``concordance.svg`` where it was measured."""
+    figures = [figure_of(plot_errors(rows)), alignment_figure(rows, spec)]
+    if any(MEASURES[0] in row for row in rows):
+        figures.append(concordance_figure(rows, spec))
+    for name, figure in zip(FIGURES, figures, strict=False):
         figure.suptitle(title, fontsize="medium")
         folder.write(name, svg_of(figure))

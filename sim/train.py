@@ -19,6 +19,7 @@ from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.alignment import alignment
 from sim.circuit_options import circuit_settings
+from sim.concordance import beside_backpropagation, looked_at
 from sim.config import TrainConfig, check_resumed
 from sim.data import Dataset, load_data
 from sim.engine import Engine, Settings, open_engine
@@ -206,6 +207,8 @@ def _epochs(
                 "alignment": correlations,
                 "alignment_angle": angles,
             }
+            if config.concordance:
+                row |= beside_backpropagation(config.engine, engine, weights, looked_at(data.train, config.seed, size))
             folder.write_epoch([*rows, row], weights)
             rows.append(row)
             bar.set_postfix_str(summary(row), refresh=sys.stderr.isatty())

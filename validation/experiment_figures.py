@@ -32,6 +32,7 @@ from validation.judging import Spread
 
 # As in figures 4 and 7: green BP, blue URFB, red FRFB.
 COLORS = {"BP": GREEN, "BP-H": ORANGE, "URFB": BLUE, "FRFB": RED, "URFB 50 %": LIGHT_BLUE, "FRFB 50 %": PINK}
+COLORS |= {"uSF scaled": PINK, "brSF scaled": ORANGE, "frSF scaled": LIGHT_BLUE, "RndF": GREY, "DFA": BLACK}
 OTHERS = (BLUE, RED, GREEN, ORANGE, PINK, LIGHT_BLUE, BLACK)
 PLACES = ((0.2, 0.2), (0.2, 0.8), (0.8, 0.2), (0.8, 0.8))  # of the grid, as shares of its height and width
 
@@ -88,14 +89,14 @@ def curves_figure(results: Sequence[Result]) -> Figure:
             _curves(ax, found, label, color_of(label, place))
         ax.set(xlabel="epoch", title=", ".join(panel))
         ax.title.set_fontsize("medium")
-        _whole_epochs(ax)
+        whole_epochs(ax)
     axes[0].set_ylabel("error (%)")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center")
     return figure
 
 
-def _whole_epochs(ax: Axes) -> None:
+def whole_epochs(ax: Axes) -> None:
     """Ticks at whole epochs only, also where there is a single one."""
     first, last = ax.get_xlim()
     if last - first < 1:
@@ -129,7 +130,7 @@ def alignment_figure(results: Sequence[Result], spec_of: Mapping[Labels, Network
     axes = figure.subplots(1, len(cells), sharey=True, squeeze=False)[0]
     for ax, (cell, found) in zip(axes, cells.items(), strict=True):
         epochs = min(len(result.rows) for result in found)
-        mean = np.mean([[row["alignment"] for row in r.rows[:epochs]] for r in found], axis=0)
+        mean = np.array([[row["alignment"] for row in r.rows[:epochs]] for r in found], dtype=float).mean(axis=0)
         for node in spec_of[cell].weighted:
             name = f"{node.index}: {node.layer}"
             marker = "o" if epochs == 1 else None
@@ -137,7 +138,7 @@ def alignment_figure(results: Sequence[Result], spec_of: Mapping[Labels, Network
         ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)  # where independent weights lie
         ax.set(xlabel="epoch", title=", ".join(cell), ylim=(-0.1, 1.05))
         ax.title.set_fontsize("medium")
-        _whole_epochs(ax)
+        whole_epochs(ax)
         ax.legend(title="layer", title_fontsize="small")
     axes[0].set_ylabel("correlation of W and R")
     return figure

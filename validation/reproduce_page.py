@@ -13,10 +13,12 @@ from sim.experiments.experiment import Experiment, Labels
 from sim.experiments.runs import Planned, Result, by_cell
 from sim.run_folder import ENVIRONMENT
 from validation.claims import Claim
+from validation.concordance_figure import concordance_figure, was_measured
 from validation.experiment_figures import (
     against_paper,
     alignment_figure,
     bars_figure,
+    by_panel,
     curves_figure,
     filters_figure,
 )
@@ -180,6 +182,8 @@ def _figures(made: Reproduction) -> list[Section]:
         pictures.append(Picture.of(alignment_figure(results, _specs(made)), caption))
     if experiment.figure == "filters":
         pictures.append(_filters(made))
+    if was_measured(results):
+        pictures += _concordance(made)
     if experiment.figure != "table":
         caption = (
             f"Training error, measured with dropout on (solid), and validation error (dotted); {several}, shades are "
@@ -197,6 +201,20 @@ def _specs(made: Reproduction) -> dict[Labels, NetworkSpec]:
         if result.run.point.cell not in found and result.run.config is not None:
             found[result.run.point.cell] = prepare(result.run.at(made.root, made.epochs))[1]
     return found
+
+
+def _concordance(made: Reproduction) -> list[Picture]:
+    """What the rules send back beside back-propagation, a figure a data set and network."""
+    specs, pictures = _specs(made), []
+    for panel, lines in by_panel(made.results).items():
+        spec = next(spec for cell, spec in specs.items() if cell[:-1] == panel)
+        caption = (
+            f"{', '.join(panel)}: delta of every layer beside that of exact back-propagation with the same loss, at "
+            f"the same weights and on the same images; grey: chance. In the output layer both are the error itself. "
+            f"Not in the paper."
+        )
+        pictures.append(Picture.of(concordance_figure(lines, spec), caption))
+    return pictures
 
 
 def _filters(made: Reproduction) -> Picture:

@@ -5,6 +5,7 @@ runs one and writes a page about it.
 """
 
 from network.errors import unknown
+from sim.experiments.concordance import CONCORDANCE
 from sim.experiments.experiment import Experiment
 from sim.experiments.families import DECAY, EPSILON
 from sim.experiments.fig4 import FIG4
@@ -22,7 +23,7 @@ from sim.experiments.table5 import TABLE5
 
 AMIT = (FIG4, FIG5, FIG6, FIG7, FIG8, FIG9, FIG10, FIG11)
 LIAO = (TABLE2, TABLE3, TABLE4, TABLE5)
-EXTENSIONS = (EPSILON, DECAY)
+EXTENSIONS = (EPSILON, DECAY, CONCORDANCE)
 EXPERIMENTS = {experiment.name: experiment for experiment in (*AMIT, *LIAO, *EXTENSIONS)}
 
 

@@ -23,7 +23,7 @@ FIG10 = Experiment(
         "The output layer typically reaches high correlations in both; the alignment is much stronger for URFB "
         "(section 4.2).",
     ),
-    base={**SETTINGS, "net": "simpnet"},
+    base={**SETTINGS, "net": "simpnet", "concordance": True},
     axes=(ONLY_CIFAR10, ASYMMETRIC),
     figure="alignment",
     quantity=MEAN_CORRELATION,

@@ -16,7 +16,7 @@ FIG4 = Experiment(
         "For shallow networks URFB performs somewhat better than FRFB but mainly converges faster (section 4, item 2).",
         "Even in the first iterations the errors of URFB fall at rates similar to those of BP (section 4, item 6).",
     ),
-    base={**SETTINGS, "net": "simpnet"},
+    base={**SETTINGS, "net": "simpnet", "concordance": True},
     axes=(BOTH_CIFARS, EVOLVING),
     figure="curves",
     expectations=(

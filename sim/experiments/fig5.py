@@ -15,7 +15,7 @@ FIG5 = Experiment(
         "On CIFAR10 the difference between FRFB and URFB is small; it becomes more significant with 50 % connectivity "
         "and with CIFAR100 (text on figure 5).",
     ),
-    base={**SETTINGS, "net": "simpnet"},
+    base={**SETTINGS, "net": "simpnet", "concordance": True},
     axes=(BOTH_CIFARS, PROTOCOLS),
     figure="bars",
     expectations=(

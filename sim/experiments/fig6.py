@@ -15,7 +15,7 @@ FIG6 = Experiment(
         "The error of BP, with softmax or hinge loss, falls from 50 % with deepnet to 42 % with deepernet; that of "
         "URFB falls too; FRFB performs very poorly (text on figure 6).",
     ),
-    base=SETTINGS,
+    base={**SETTINGS, "concordance": True},
     axes=(BOTH_CIFARS, Axis("net", (DEEPNET, DEEPERNET)), PROTOCOLS),
     figure="bars",
     expectations=(

@@ -266,7 +266,7 @@ def test_training_by_the_reference_engine_follows_torch(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"rule": "ufrb"}, "frsf, rndf; did you mean 'urfb'"),
+        ({"rule": "ufrb"}, "rndf, dfa; did you mean 'urfb'"),
         ({"batch_sise": 3}, "--batch-sise: no such setting; did you mean 'batch_size'"),
         ({"eta": "fast"}, "--eta 'fast': input should be a valid number"),
         ({"eta": "nan"}, "--eta 'nan'"),
