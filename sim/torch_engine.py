@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from network.errors import BadInput
 from network.layers import Avgpool, Drop, Maxpool, Sum
 from network.reference import MARGIN, default_mu
 from network.rules import effective_order
 from network.spec import INPUT, NetworkSpec, Node
 from network.trace import StepTrace, count_ties
 from network.weights import Weights
-from sim import torch_ops, torch_units
+from sim import torch_flow, torch_ops, torch_units
 from sim.engine import Settings, describe, dropout_masks
+from sim.torch_device import device_of
 from sim.torch_feedback import FromSigns
 from sim.torch_norm import Normalisation, Normalised
 from sim.updates import Updater
@@ -61,7 +61,7 @@ class TorchEngine:
     def __init__(self, spec: NetworkSpec, weights: Weights, settings: Settings) -> None:
         self.spec = spec
         self.settings = settings
-        self.device = _device(settings.device)
+        self.device = device_of(settings.device)
         self.dtype = getattr(torch, settings.dtype)
         self._compute_dtype = getattr(torch, settings.compute_dtype or settings.dtype)
         self._mu = default_mu(spec, settings.mu)
@@ -77,6 +77,7 @@ class TorchEngine:
         self._normalisation = Normalisation(weights, self._own)
         tau = {name: self._own(value) for name, value in weights.tau.items()}
         self._updater = Updater(settings.update, settings.eta, torch.sign, tau)
+        self._late, self._flattened = torch_flow.saturated_late(spec, settings.rule), torch_flow.flattened(spec)
 
     def _own(self, array: np.ndarray) -> Tensor:
         return torch.tensor(np.ascontiguousarray(array), dtype=self.dtype, device=self.device)
@@ -87,16 +88,16 @@ class TorchEngine:
     @torch.no_grad()
     def present(self, images: np.ndarray, labels: np.ndarray) -> StepTrace:
         target = self.stage(np.asarray(labels, dtype=np.int64))
-        activity = self._forward(self._pixels(self.stage(images)))
+        activity = self._forward(self._pixels(self.stage(images)), trace=True)
         trace = StepTrace()
+        for node in self.spec.weighted:
+            trace.h[node.index], trace.x[node.index] = _numpy(activity.h[node.index]), _numpy(self._x(node, activity))
         for gate in self._feedback(activity, target):
             trace.delta[gate.i], trace.dW[gate.i] = _numpy(gate.delta), _numpy(gate.dW)
             if gate.dR is not None:
                 trace.dR[gate.i] = _numpy(gate.dR)
             if gate.affine:
                 trace.dgamma[gate.i], trace.dbeta[gate.i] = _numpy(gate.affine["gamma"]), _numpy(gate.affine["beta"])
-        for node in self.spec.weighted:
-            trace.h[node.index], trace.x[node.index] = _numpy(activity.h[node.index]), _numpy(activity.x[node.name])
         if self.settings.rule.loss == "hinge":
             trace.ties = count_ties(trace.h[len(trace.h)], np.asarray(labels), MARGIN, self.settings.dtype)
         trace.meta = describe("torch", self.spec, self.settings, {"torch": torch.__version__})
@@ -109,7 +110,7 @@ class TorchEngine:
             self._change(gate, step, len(images))
             if self._from_signs:
                 self._R[gate.i] = self._from_signs.feedback(gate.i, self._W[gate.i], step + 1)
-        outputs = activity.h[len(activity.h)]
+        outputs = activity.h[len(self._W)]
         return (outputs.argmax(1) != labels).sum()
 
     def _change(self, gate: Gate, step: int, count: int) -> None:
@@ -133,11 +134,11 @@ class TorchEngine:
 
     @torch.no_grad()
     def saturation(self, images: Tensor) -> dict[str, float]:
-        activity = self._forward(self._pixels(images))
+        activity = self._forward(self._pixels(images), trace=True)
         shares = {}
         for node in self.spec.weighted:
             finite = bool(torch.isfinite(self.spec.gain * activity.h[node.index]).all())
-            silent = torch_units.shut_off(node, activity.x[node.name])
+            silent = torch_units.shut_off(node, self._x(node, activity))
             shares[node.name] = float(silent.double().mean()) if finite else float("nan")
         return shares
 
@@ -161,11 +162,13 @@ class TorchEngine:
 
     def _pixels(self, images: Tensor) -> Tensor:
         pixels = images.to(self._compute_dtype, memory_format=torch.channels_last)  # the faster layout of convolutions
-        return pixels / 255 if images.dtype == torch.uint8 else pixels
+        return pixels.div_(255) if images.dtype == torch.uint8 else pixels
 
-    def _forward(self, images: Tensor, step: int | None = None, *, classify: bool = False) -> Activity:
+    def _forward(
+        self, images: Tensor, step: int | None = None, *, classify: bool = False, trace: bool = False
+    ) -> Activity:
         """Equation (1) from the input up; with a `step`, the Drop layers drop. To `classify`, normalised layers take
-        the statistics they keep.
+        the statistics they keep. With a `trace`, h of all layers is kept, else only that of the output.
         """
         masks = {} if step is None else self._dropout(step, len(images))
         activity = Activity({}, {INPUT: images}, {}, {}, {})
@@ -177,23 +180,36 @@ class TorchEngine:
                     x[node.name] = below + x[node.sources[1]]
                 case Drop(fraction):
                     if node.name in masks:
-                        kept[node.name] = self.stage(masks[node.name]).to(self._compute_dtype).div_(1 - fraction)
-                    x[node.name] = below * kept[node.name] if node.name in kept else below
+                        mask = self.stage(masks[node.name])
+                        mask = mask if node.name in self._flattened else torch_flow.as_maps(mask)
+                        kept[node.name] = mask.to(self._compute_dtype).div_(1 - fraction)
+                    x[node.name] = kept[node.name] * below if node.name in kept else below  # laid out as the mask is
                 case Maxpool() as pool:
-                    x[node.name], winner[node.name] = torch_ops.max_pool(pool, self.spec.semantics.pool_anchor, below)
+                    largest, winner[node.name] = torch_ops.max_pool(pool, self.spec.semantics.pool_anchor, below)
+                    if late := self._late.get(node.name):
+                        largest = torch_units.activity(late, largest, self.spec.gain, in_place=True)
+                    x[node.name] = largest
                 case Avgpool() as pool:
                     x[node.name] = torch_ops.average_pool(pool, self.spec.semantics.pool_anchor, below)
                 case _:
                     dtype = self._dtype_of(node)
                     W = self._W[node.index].to(dtype)
-                    h[node.index] = torch_ops.input_of_units(node.synaptic, W, below.to(dtype))
-                    drive = h[node.index]
+                    drive = torch_ops.input_of_units(node.synaptic, W, below.to(dtype))
+                    if keeps_h := trace or node.is_output:
+                        h[node.index] = drive
                     if node.synaptic.norm and classify:
                         drive = self._normalisation.drive_by_statistics(node, drive)
                     elif node.synaptic.norm:
                         drive, normalised[node.index] = self._normalisation.drive(node, drive)
-                    x[node.name] = torch_units.activity(node, drive, self.spec.gain)
+                    if node not in self._late.values():
+                        drive = torch_units.activity(node, drive, self.spec.gain, in_place=not keeps_h)
+                    x[node.name] = drive
         return activity
+
+    def _x(self, node: Node, activity: Activity) -> Tensor:
+        """What the units of a layer put out, also where the pooling above saturates."""
+        x = activity.x[node.name]
+        return torch_units.activity(node, x, self.spec.gain) if node in self._late.values() else x
 
     def _dropout(self, step: int, count: int) -> dict[str, np.ndarray]:
         """Which units each Drop layer keeps, by node."""
@@ -222,12 +238,8 @@ class TorchEngine:
         spec, anchor, ties = self.spec, self.spec.semantics.pool_anchor, self.spec.semantics.pool_ties
         h, x, winner, kept, normalised = activity
         top, direct = spec.nodes[-1], self.settings.rule.feedback_from == "output"
-        error = self._error(h[top.index], labels)
-        received: dict[str, Tensor] = {top.name: error}
-
-        def send(name: str, feedback: Tensor) -> None:
-            received[name] = received[name] + feedback if name in received else feedback
-
+        received, error = torch_flow.Feedback(), self._error(h[top.index], labels)
+        received.send(top.name, error)
         for node in reversed(spec.nodes):
             if node.name not in spec.learns_below:
                 continue
@@ -235,23 +247,29 @@ class TorchEngine:
                 continue  # feedback passes over it
             if direct and not node.is_output:
                 sent = torch_ops.feedback_to_source(top.synaptic, self._R[node.index], error, node.shape)
-                send(node.name, sent.to(self._compute_dtype))
-            source, feedback = node.sources[0], received.pop(node.name)
+                received.send(node.name, sent.to(self._compute_dtype))
+            source, (feedback, own) = node.sources[0], received.take(node.name)
+            x_own = x.pop(node.name)  # nothing below reads it
             match node.layer:
                 case Sum():
                     for name in node.sources:
-                        send(name, feedback)
+                        received.send(name, feedback, shared=True)
+                case Drop() if node.name in kept:
+                    mask = kept.pop(node.name)
+                    received.send(source, feedback.mul_(mask) if own else mask * feedback)
                 case Drop():
-                    send(source, feedback * kept[node.name] if node.name in kept else feedback)
+                    received.send(source, feedback, shared=not own)
                 case Maxpool() as pool:
-                    routed = torch_ops.max_pool_feedback(
-                        pool, anchor, ties, feedback, x[source], x[node.name], winner[node.name]
-                    )
-                    send(source, routed)
+                    if late := self._late.get(node.name):
+                        feedback = torch_units.through_units(late, torch_flow.as_maps(feedback), x_own, spec.gain)
+                    pooled = x_own, winner.pop(node.name)
+                    received.send(source, torch_ops.max_pool_feedback(pool, anchor, ties, feedback, x[source], *pooled))
                 case Avgpool() as pool:
-                    send(source, torch_ops.average_pool_feedback(pool, anchor, feedback, x[source]))
+                    received.send(source, torch_ops.average_pool_feedback(pool, anchor, feedback, x[source]))
                 case _:
-                    delta = torch_units.through_units(node, feedback, x[node.name], spec.gain)
+                    delta = feedback
+                    if node not in self._late.values():
+                        delta = torch_units.through_units(node, feedback, x_own, spec.gain, in_place=own)
                     affine: dict[str, Tensor] = {}
                     if node.index in normalised:
                         delta, sums = self._normalisation.feedback(node, delta, normalised[node.index])
@@ -261,10 +279,9 @@ class TorchEngine:
                         R = self._W[node.index] if self.settings.rule.symmetric else self._R[node.index]
                         if self._after_update and dR is not None:
                             R = R + dR
-                        sent = torch_ops.feedback_to_source(
-                            node.synaptic, R.to(delta.dtype), delta, node.source_shapes[0]
-                        )
-                        send(source, sent.to(self._compute_dtype))
+                        below = node.source_shapes[0]
+                        sent = torch_ops.feedback_to_source(node.synaptic, R.to(delta.dtype), delta, below)
+                        received.send(source, sent.to(self._compute_dtype))
                     yield Gate(node.index, delta, dW, dR, affine)
 
     def _increments(self, i: int, delta: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -280,19 +297,3 @@ class TorchEngine:
 def _numpy(tensor: Tensor) -> np.ndarray:
     tensor = tensor.detach().cpu()
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()  # NumPy has no bfloat16
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise BadInput(f"device '{name}': expected auto, cpu, cuda, or one GPU such as cuda:1") from None
-    if device.type == "cuda":
-        found = torch.cuda.device_count()
-        if not torch.cuda.is_available() or (device.index or 0) >= found:
-            raise BadInput(f"device '{name}': torch {torch.__version__} sees {found} GPU(s); --device cpu always works")
-    elif device.type != "cpu":
-        raise BadInput(f"device '{name}': expected auto, cpu, cuda, or one GPU such as cuda:1")
-    return str(device)

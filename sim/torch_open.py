@@ -4,8 +4,8 @@ from network.errors import BadInput
 from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.engine import Settings
+from sim.torch_device import device_of
 from sim.torch_engine import TorchEngine
-from sim.torch_engine import _device as device_of
 from sim.torch_memory import keep_freed_memory
 
 

@@ -35,7 +35,8 @@ def feedback_to_source(layer: Weighted, R: Tensor, delta: Tensor, source: tuple[
         height, width = source[1] + top + bottom, source[2] + left + right
         return _crop(layer, F.fold(patches.flatten(2), (height, width), layer.kernel), source)
     if isinstance(layer, Conv):
-        return _crop(layer, F.conv_transpose2d(delta, R), source)
+        padded = F.conv_transpose2d(delta, R, padding=_own_padding(layer))
+        return padded if _is_odd(layer) else _crop(layer, padded, source)
     return (delta @ R).reshape(len(delta), *source)
 
 
@@ -51,20 +52,36 @@ def hebbian(layer: Weighted, delta: Tensor, x: Tensor, shape: tuple[int, ...]) -
     return delta.T @ x.flatten(1)
 
 
-def shut_off(feedback: Tensor, x: Tensor) -> Tensor:
+def shut_off(feedback: Tensor, x: Tensor, *, in_place: bool = False) -> Tensor:
     """Equation (3): feedback where -1 < x < 1, 0 where the unit is saturated; in one pass over memory."""
+    if in_place:
+        return torch.ops.aten.hardtanh_backward.grad_input(feedback, x, -1.0, 1.0, grad_input=feedback)
     return torch.ops.aten.hardtanh_backward(feedback, x, -1.0, 1.0)
 
 
 def max_pool(layer: Pool, anchor: str, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The maximum of every window, and which pixel of the padded map it is (the first of several)."""
-    return F.max_pool2d(_pad_windows(layer, anchor, x), layer.size, layer.stride, return_indices=True)
+    """The maximum of every window, and which pixel it is (the first of several), for `max_pool_feedback` to know."""
+    before = _own_zeros(layer, anchor, x)
+    if before is None:
+        return F.max_pool2d(_pad_windows(layer, anchor, x), layer.size, layer.stride, return_indices=True)
+    pooled, winner = F.max_pool2d(x, layer.size, layer.stride, before, return_indices=True)
+    for part in _windows_with_zeros(layer, before, pooled):
+        part.clamp_(min=0)  # torch pads with -inf
+    return pooled, winner
 
 
 def max_pool_feedback(
     layer: Pool, anchor: str, ties: str, feedback: Tensor, x: Tensor, pooled: Tensor, winner: Tensor
 ) -> Tensor:
     """Feedback routed to the winner of every window, or to every pixel that ties with it; as `x`."""
+    before = _own_zeros(layer, anchor, x)
+    if ties == "first" and before is not None:
+        feedback = feedback.clone(memory_format=torch.channels_last)  # any other layout is many times slower
+        both = (_windows_with_zeros(layer, before, each) for each in (feedback, pooled))
+        for sent, largest in zip(*both, strict=True):
+            sent.masked_fill_(largest == 0, 0)  # a zero comes first in these windows, and wins where it is the maximum
+        window = [layer.size] * 2, [layer.stride] * 2, [before] * 2, [1, 1], False
+        return torch.ops.aten.max_pool2d_with_indices_backward(feedback, x, *window, winner)
     if ties == "first":
         (top, bottom), (left, right) = (layer.padding(anchor, n) for n in x.shape[2:])
         shape = (*x.shape[:2], x.shape[2] + top + bottom, x.shape[3] + left + right)
@@ -128,6 +145,20 @@ def _patches(layer: Local, x: Tensor) -> Tensor:
 def _pad_windows(layer: Pool, anchor: str, x: Tensor) -> Tensor:
     rows, columns = (layer.padding(anchor, n) for n in x.shape[2:])
     return F.pad(x, (*columns, *rows))
+
+
+def _own_zeros(layer: Pool, anchor: str, x: Tensor) -> int | None:
+    """Zeros before rows and columns where torch itself can pad, without a copy of the maps: no zeros follow them."""
+    (top, bottom), (left, right) = (layer.padding(anchor, n) for n in x.shape[2:])
+    counts = [(n + 2 * top - layer.size) // layer.stride + 1 for n in x.shape[2:]]  # torch pads behind them too
+    is_own = top == left and bottom == right == 0 and counts == [layer.windows(n) for n in x.shape[2:]]
+    return top if is_own else None
+
+
+def _windows_with_zeros(layer: Pool, before: int, pooled: Tensor) -> list[Tensor]:
+    """The parts of the pooled maps whose windows begin with zeros: the first rows, the first columns."""
+    count = -(-before // layer.stride)
+    return [pooled[:, :, :count], pooled[:, :, :, :count]] if count else []
 
 
 def _crop_windows(layer: Pool, anchor: str, padded: Tensor, x: Tensor) -> Tensor:

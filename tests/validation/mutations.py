@@ -236,7 +236,7 @@ MUTATIONS: dict[str, dict[str, Callable[[Patch], None]]] = {
     },
     "latch skipped": {
         "reference": lambda p: p.setattr(reference, "slope", lambda layer, h, gain: gain),
-        "torch": lambda p: p.setattr(torch_ops, "shut_off", lambda feedback, x: feedback),
+        "torch": lambda p: p.setattr(torch_ops, "shut_off", lambda feedback, x, **_: feedback),
         "event": lambda p: change(p, event_kernels, "latch", event_without_latch),
     },
     "gate at the wrong phase": {
@@ -246,7 +246,7 @@ MUTATIONS: dict[str, dict[str, Callable[[Patch], None]]] = {
     },
     "off-by-one pool": {
         "reference": lambda p: change(p, reference, "windows", lambda f: lambda *a: f(*a[:2], np.roll(a[2], 1, 3))),
-        "torch": lambda p: change(p, torch_ops, "_pad_windows", lambda f: lambda *a: f(*a).roll(1, 3)),
+        "torch": lambda p: change(p, torch_ops, "max_pool", lambda f: lambda *a: f(*a[:2], a[2].roll(1, 3))),
         "event": lambda p: change(p, Relays, "_window", event_shifts_windows),
     },
     "transposed R": {
@@ -260,7 +260,7 @@ MUTATIONS: dict[str, dict[str, Callable[[Patch], None]]] = {
     },
     "gain missing in the feedback": {
         "reference": lambda p: change(p, reference, "feedback_to_source", lambda f: lambda *a: f(*a) / GAIN),
-        "torch": lambda p: change(p, torch_ops, "shut_off", lambda f: lambda *a: f(*a) / GAIN),
+        "torch": lambda p: change(p, torch_ops, "shut_off", lambda f: lambda *a, **_: f(*a) / GAIN),
         "event": lambda p: change(p, event_kernels, "put_out", event_without_gain),
     },
     "decay on the wrong weight": {
