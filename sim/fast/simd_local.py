@@ -44,24 +44,6 @@ def update_tile(
 
 
 @of_values
-def fetch_rows(typing, rows, x, x0, x_row):
-    """Ask for the two lines from x0 + r * x_row on, for r < `rows`, so that they are at hand soon."""
-    signature = types.void(types.intp, x, *[types.intp] * 2)
-
-    def generate(context, builder, signature, args):
-        rows, x_, x0, x_row = args
-        code = Code(context, builder, x)
-        from_x = code.at(code.data(x, x_), x0)
-        with cgutils.for_range(builder, rows) as loop:
-            at_x = code.at(from_x, builder.mul(loop.index, x_row))
-            for v in range(2):
-                prefetch(code, code.at(at_x, v * code.lanes), near=2)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@of_values
 def turn_block(typing, x, x0, x_row, c, c0, c_row):
     """C[s, r] = X[r, s], for as many rows and columns as a vector has numbers."""
     signature = types.void(x, *[types.intp] * 2, c, *[types.intp] * 2)
@@ -93,10 +75,10 @@ def shuffle(code: Code, a: Any, b: Any, places: list[int]) -> Any:
     return code.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), code.lanes), places))
 
 
-def prefetch(code: Code, pointer: Any, near: int = 3) -> None:
-    """Ask for the line at `pointer`, into the cache next to the processor (`near` 3) or the one behind it (2)."""
+def prefetch(code: Code, pointer: Any) -> None:
+    """Ask for the line at `pointer`, so that it is in the cache next to the processor soon."""
     number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
     function = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
     fetch = cgutils.get_or_insert_function(code.builder.module, function, "llvm.prefetch.p0i8")
-    how = [ir.Constant(number, value) for value in (0, near, 1)]
+    how = [ir.Constant(number, value) for value in (0, 3, 1)]  # to be read, and again, data
     code.builder.call(fetch, [code.builder.bitcast(pointer, byte), *how])
