@@ -27,7 +27,7 @@ class Bounds:
         self._node = {node.name: node for node in spec.nodes}
         self._readers = readers_of(spec)
         self._relays = Relays(spec.semantics, kept, Space(keep=False))
-        self._synapses = {node.index: synapses_of(node) for node in spec.weighted}
+        self._synapses = {node.index: synapses_of(node, None) for node in spec.weighted}
         self._pixels = pixels
 
     def forward(self, node: Node, W: Arrays) -> float:

@@ -109,6 +109,7 @@ def test_a_second_phase_that_was_stopped_goes_on_without_the_first(noise, tmp_pa
 def test_processes_wait_for_the_first_phase_of_another(noise, tmp_path):
     """Two runs that start from the same one, in two processes."""
     (run,) = untied_runs(noise, first_epochs=30)
+    assert run.config
     other = replace(run, config=replace(run.config, eta=0.2))
     jobs = [each.job(tmp_path, 2) for each in (run, other)]
     assert jobs[0].before == jobs[1].before and jobs[0].before
@@ -155,7 +156,7 @@ def test_figures_9_and_11_run_deepnet_s_untied_and_share_its_runs(tmp_path):
     folders = []
     for name in ("fig9", "fig11"):
         runs = [run for run in plan_runs(EXPERIMENTS[name], [0], datasets=["digits"]) if run.first]
-        assert all(run.config and run.config.freeze and run.first.net == "deepnet_s" for run in runs)
+        assert all(run.config and run.config.freeze and run.first and run.first.net == "deepnet_s" for run in runs)
         folders.append({run.folder(tmp_path, 200).name for run in runs if run.config and "frfb" in run.config.rule})
         assert not any(run.point.needs for run in runs)
     assert folders[0] == folders[1]
