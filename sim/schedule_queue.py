@@ -51,7 +51,7 @@ def run_queue(start, omitted, shift, cause, effect, lag, kind, still, resolution
     by_event = np.lexsort((np.tile(np.arange(cause.size), 2), ends))
     first = np.searchsorted(ends[by_event], np.arange(start.size + 1))
     edges = by_event % max(1, cause.size)
-    return _run(start, plan, first, edges, omitted, shift, cause, effect, lag, kind, still, resolution, stop)
+    return _run(start[plan], plan, first, edges, omitted, shift, cause, effect, lag, kind, still, resolution, stop)
 
 
 def _sorted(times: np.ndarray) -> np.ndarray:
@@ -63,9 +63,9 @@ def _sorted(times: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _run(start, plan, first, edges, omitted, shift, cause, effect, lag, kind, still, resolution, stop):
-    """`run_queue` with the planned events in order; those edges that event e has are first[e] to first[e + 1]."""
-    events = start.size
+def _run(due, plan, first, edges, omitted, shift, cause, effect, lag, kind, still, resolution, stop):
+    """`run_queue` with the planned events in order, and when they are due. Edges of event e begin at first[e]."""
+    events = omitted.size
     happened = np.full(events, np.nan)
     ready = np.zeros(events)  # of signals: when the last of the causes so far has arrived
     waiting = np.zeros(events, np.int64)  # how many are still to come
@@ -79,8 +79,8 @@ def _run(start, plan, first, edges, omitted, shift, cause, effect, lag, kind, st
     faults = 0
     done = 0  # of the plan
     while not (stop and faults > 0):
-        if done < plan.size and (start[plan[done]], plan[done]) < signals[0]:
-            time, event = start[plan[done]], plan[done]
+        if done < plan.size and (due[done], plan[done]) < signals[0]:
+            time, event = due[done], plan[done]
             done += 1
         elif len(signals) > 1:
             time, event = heappop(signals)
