@@ -112,8 +112,10 @@ def cost_against_size(figures: dict[str, Any]) -> Figure:
                 below.plot(sizes, mib, "o-", color=colour, markersize=4, label=f"{engine}: {fit['memory']:.2f}")
         above.set_title(f"{sweep}: work ~ size^{found['work']:.2f}")
         below.set_xlabel(found["what"])
+        sizes = [point["size"] for point in found["points"]]
         for ax in (above, below):
-            ax.set(xscale="log", yscale="log")
+            ax.set(xscale="log", yscale="log", xticks=sizes, xticklabels=map(short, sizes))
+            ax.minorticks_off()
             if not ax.lines:  # too few units for any memory to be seen
                 continue
             ax.set_ylim(top=6 * ax.get_ylim()[1])
@@ -121,6 +123,15 @@ def cost_against_size(figures: dict[str, Any]) -> Figure:
     axes[0, 0].set_ylabel("time of an update (ms)")
     axes[1, 0].set_ylabel("memory for it (MiB)")
     return figure
+
+
+def short(size: int) -> str:
+    """A size as an axis has it: from 10,000 on 10⁴, 2·10⁴."""
+    if size < 10_000:
+        return str(size)
+    power = len(str(size)) - 1
+    first = size / 10**power
+    return f"$10^{power}$" if first == 1 else f"${first:g}·10^{power}$"
 
 
 def threads_text(figures: dict[str, Any]) -> str:

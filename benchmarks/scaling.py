@@ -86,7 +86,7 @@ SWEEPS: dict[str, tuple[str, tuple[int, ...], Callable[[int], Job]]] = {
         (250, 500, 1000, 2000, 4000),
         lambda n: Job(n, SIMPNET.replace("Full 500", f"Full {n}")),
     ),
-    "width": ("channels of every convolution", (8, 16, 32, 64, 128), lambda n: Job(n, _wide(n))),
+    "width": ("channels of every convolution", (8, 16, 24, 32, 64), lambda n: Job(n, _wide(n))),
     "depth": ("convolutions", (1, 2, 4, 8, 16), lambda n: Job(n, _deep(n))),
     "circuits": ("circuits", (1000, 10_000, 100_000, 1_000_000, 4_000_000), lambda n: Job(n, "")),
 }

@@ -127,6 +127,7 @@ def test_train_cifar_is_a_script_with_the_papers_defaults(tmp_path):
     assert "cifar-10-batches-bin/data_batch_1.bin" in found.stderr
     assert len(found.stderr.splitlines()) == 1
     shown = subprocess.run([*script, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60).stdout
+    shown = " ".join(shown.split())  # the help is wrapped
     assert "(default cifar10)" in shown
     assert "(default simpnet)" in shown
 

@@ -91,12 +91,12 @@ def torch_reports_everything(original: Callable) -> Callable:
 
 
 def event_wrong_sign(original: Callable) -> Callable:
-    def synapses_of(node):
-        synapses = original(node)
+    def synapses_of(node, source):
+        synapses = original(node, source)
         right = synapses.backward
 
-        def backward(R, delta, received):
-            right(R, delta, received)
+        def backward(R, delta, received, listed):
+            right(R, delta, received, listed)
             np.negative(received, out=received)
 
         synapses.backward = backward
