@@ -21,16 +21,12 @@ from network.errors import BadInput
 from sim.cli.parser import add_json, report
 from sim.experiments import EXPERIMENTS, find_experiment
 from sim.experiments.experiment import Experiment
-from sim.experiments.runs import plan_runs, read_results
 from sim.grid import Place, local_place
-from sim.grid_budget import parse_budget
 from sim.run_folder import RunFolder
 from validation.claims import table
-from validation.judging import judge
-from validation.reproduce_grid import Grid
-from validation.reproduce_page import Reproduction, page_of
+from validation.reproduce_page import page_of
+from validation.reproduction import BUDGET, reproduce
 
-BUDGET = "10m"  # where neither --epochs nor --budget is given
 OF_THE_GRID = ("epochs", "seed", "data", "data_dir")  # settings that have flags of their own
 
 
@@ -81,64 +77,43 @@ def run(args: argparse.Namespace) -> int:
         report(args, {name: _listed(each) for name, each in EXPERIMENTS.items()}, _list())
         return 0
     experiment = find_experiment(args.name)
-    for flag, value in (
-        ("epochs", args.epochs),
-        ("first-epochs", args.first_epochs),
-        ("seeds", args.seeds),
-        ("workers", args.workers),
-        ("threads", args.threads),
-    ):
+    for flag, value in (("workers", args.workers), ("threads", args.threads)):
         if value is not None and value < 1:
             raise BadInput(f"--{flag} {value}: expected at least 1")
-    if args.epochs and args.budget:
-        raise BadInput("--epochs and --budget: expected one of them; a budget picks the epochs")
-    budget = None if args.epochs else parse_budget(args.budget or BUDGET)
-    changes = _changes(args.set)
-    datasets = [name.strip() for name in args.datasets.split(",") if name.strip()] if args.datasets else None
-    seeds = args.seeds or experiment.seeds
-    runs = plan_runs(
-        experiment,
-        range(seeds),
-        datasets=datasets,
-        changes=changes,
+    made = reproduce(
+        args.name,
+        args.out,
+        epochs=args.epochs,
+        budget=args.budget,
+        seeds=args.seeds,
+        datasets=[name.strip() for name in args.datasets.split(",") if name.strip()] if args.datasets else None,
         only=_only(args.only),
+        changes=_changes(args.set),
         data_dir=args.data_dir,
         device=args.device,
         first_epochs=args.first_epochs,
+        place=_place(args),
+        progress=not args.quiet,
+        command=_command(args),
     )
-    root, place = Path(args.out), _place(args)
-    (root / "runs").mkdir(parents=True, exist_ok=True)
-    grid = Grid(experiment, [each for each in runs if each.config], root.resolve(), place, not args.quiet)
-    epochs, seeds, choice = grid.of_epochs(args.epochs) if budget is None else grid.within(budget)
-
-    results = read_results([each for each in grid.runs if each.seed < seeds], grid.root, epochs)
-    cells = list(dict.fromkeys(each.point.cell for each in runs))
-    claims = judge(experiment, results, cells, f"after epoch {epochs}")
-    failed = {each.folder: each.message for each in grid.outcomes if each.status == "failed"}
-    late = {each.folder: each.message for each in grid.outcomes if each.status == "late"}
-    left_out = [str(run.folder(grid.root, epochs)) for run in grid.left_out]
-    late |= dict.fromkeys(left_out, "the budget was too small: a larger one takes it in, or --datasets")
-    found = {str(result.run.folder(grid.root, epochs)) for result in results}
-    unmade = {folder: why for folder, why in (failed | late).items() if folder not in found}
-    command = _command(args)
-    made = Reproduction(experiment, runs, results, claims, unmade, epochs, seeds, choice, command, changes, grid.root)
     written = page_of(made)
-    page = RunFolder(root).write(f"{experiment.name}.html", written.html())
+    page = RunFolder(Path(args.out)).write(f"{experiment.name}.html", written.html())
     if args.markdown:
         Path(args.markdown).mkdir(parents=True, exist_ok=True)
         for name, content in written.markdown(experiment.name).items():
             RunFolder(Path(args.markdown)).write(name, content)
     result = {
         "report": str(page),
-        "epochs": epochs,
-        "seeds": seeds,
-        "runs": len(results),
-        "claims": [claim.as_dict() for claim in claims],
-        "failed": failed,
+        "epochs": made.epochs,
+        "seeds": made.seeds,
+        "runs": len(made.results),
+        "claims": [claim.as_dict() for claim in made.claims],
+        "failed": made.failed,
     }
-    report(args, result, f"{choice}\n{table(claims)}\nreport: {page}" if claims else f"{choice}\nreport: {page}")
-    at_full_length = epochs >= experiment.base["epochs"]
-    return int(bool(failed) or (at_full_length and any(claim.passed is False for claim in claims)))
+    text = f"{made.choice}\n{table(made.claims)}\nreport: {page}" if made.claims else f"{made.choice}\nreport: {page}"
+    report(args, result, text)
+    at_full_length = made.epochs >= experiment.base["epochs"]
+    return int(bool(made.failed) or (at_full_length and any(claim.passed is False for claim in made.claims)))
 
 
 def _changes(given: Sequence[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The page about an experiment: what the paper shows, what was run, numbers side by side, verdicts, commands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from shlex import quote
@@ -51,6 +51,8 @@ class Reproduction:
         Settings that the user changed.
     root : Path
         Where the runs are.
+    failed : mapping of str to str
+        What ended a run, by its folder; none of them need be missing from the results.
     """
 
     experiment: Experiment
@@ -64,6 +66,7 @@ class Reproduction:
     command: str
     changes: Mapping[str, Any]
     root: Path
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def page_of(made: Reproduction) -> Report:
@@ -278,8 +281,8 @@ def train_command(run: Planned, root: Path, epochs: int) -> str:
 
 def _command(config: TrainConfig, folder: str) -> str:
     words = ["hebb train"]
-    for name, field in FIELDS.items():
+    for name, setting in FIELDS.items():
         value = getattr(config, name)
-        if value != field.default and value is not None:
+        if value != setting.default and value is not None:
             words.append(f"--{name.replace('_', '-')}" + ("" if value is True else f" {quote(str(value))}"))
     return " ".join([*words, "--out", quote(folder)])
