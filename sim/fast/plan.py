@@ -13,6 +13,7 @@ from sim.engine import Settings
 from sim.event.space import Space
 from sim.fast.input import InputSynapses
 from sim.fast.local import LocalSynapses
+from sim.fast.pooled import PooledSynapses, gets_little_feedback
 from sim.fast.rounded import RoundedInput, RoundedPooling
 from sim.fast.sparse import SparseSynapses
 from sim.fast.stages import Adding, Averaging, Dropping, PlainPooling, Pooling, Stage
@@ -78,7 +79,10 @@ def plan(spec: NetworkSpec, space: Space, *, rounded: bool = False) -> list[Stag
                 stages.append(make_input(spec, node, pooling, space))
             else:
                 below = stages[-1] if stages and readers[node.sources[0]] == 1 else None
-                synapses = _synapses(spec, node, below, pooling, space)
+                if gets_little_feedback(spec, node) and not rounded:
+                    synapses = PooledSynapses(spec, node, pooling is not None, space)
+                else:
+                    synapses = _synapses(spec, node, below, pooling, space)
                 stages.append(synapses)
                 stages.extend([pooling] if pooling and synapses.name != pooling.name else [])
         elif _is_pooled_in_groups(node):

@@ -12,6 +12,7 @@ from network.rules import ORDERS, RULES, make_rule
 from sim.engine import DROPOUT_MASKS
 from sim.fast.input import InputSynapses
 from sim.fast.local import LocalSynapses
+from sim.fast.pooled import PooledSynapses
 from sim.fast.sparse import SparseSynapses
 from sim.fast.stages import Pooling
 from sim.torch_engine import TorchEngine
@@ -63,7 +64,7 @@ def follow(engines, count, every=20):
 def test_the_networks_of_these_tests_take_every_shortcut():
     kinds_of = {
         SIMPLE: {InputSynapses, SparseSynapses},
-        DEEPER: {InputSynapses, SparseSynapses, Pooling},
+        DEEPER: {InputSynapses, SparseSynapses, Pooling, PooledSynapses},
         UNTIED: {LocalSynapses},
     }
     for net, kinds in kinds_of.items():
