@@ -9,6 +9,7 @@ import numpy as np
 from circuits.compiled import compiled
 
 NEEDED, SIGNAL, CUSTOMARY = range(3)
+CROWDED = 32  # times on one page of the calendar, from which on comparisons of all are the better way
 
 
 def run_queue(start, omitted, shift, cause, effect, lag, kind, still, resolution, stop):
@@ -55,11 +56,44 @@ def run_queue(start, omitted, shift, cause, effect, lag, kind, still, resolution
 
 
 def _sorted(times: np.ndarray) -> np.ndarray:
-    """What sorts `times`, equal ones by their place. NumPy's sort that keeps no places is several times as fast."""
-    order = np.argsort(times)
-    ascending = times[order]
-    same = np.flatnonzero(ascending[1:] == ascending[:-1])
-    return order if same.size == 0 else order[np.lexsort((order, ascending))]
+    """What sorts `times`, equal ones by their place."""
+    order, crowded = _into_buckets(times)
+    return np.argsort(times, kind="stable") if crowded else order
+
+
+@compiled
+def _into_buckets(times):
+    """What sorts `times`, by a calendar with as many pages; and whether they are so uneven that it was given up."""
+    count = times.size
+    order = np.empty(count, np.int64)
+    if count == 0:
+        return order, False
+    least, span = times.min(), times.max() - times.min()
+    scale = (count - 1) / span if span > 0 else 0.0
+    if not (span < np.inf and scale < np.inf):
+        return order, True
+    begin = np.zeros(count + 1, np.int32)  # of every page
+    page = np.empty(count, np.int32)
+    for k in range(count):
+        page[k] = int((times[k] - least) * scale)
+        begin[page[k] + 1] += 1
+    if begin.max() > CROWDED:
+        return order, True
+    for k in range(count):
+        begin[k + 1] += begin[k]
+    ascending = np.empty(count)
+    for k in range(count):
+        at = begin[page[k]]
+        begin[page[k]] += 1
+        order[at], ascending[at] = k, times[k]
+    for k in range(1, count):  # within a page
+        place, time = order[k], ascending[k]
+        at = k
+        while at > 0 and ascending[at - 1] > time:
+            order[at], ascending[at] = order[at - 1], ascending[at - 1]
+            at -= 1
+        order[at], ascending[at] = place, time
+    return order, False
 
 
 @compiled

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from network.rules import ORDERS
 from network.spec import NetworkSpec
 from sim.schedule import ACTIONS, IDEAL, SIGNALS, Event, Timing, canonical_order, sources_of
 from sim.schedule_plan import Schedule
+from sim.schedule_queue import _sorted
 
 CHAIN = "Conv 4 3x3; Maxpool 3; Full 6; Drop .5; Full 5; Output"
 RESIDUAL = "Conv 4 3x3; Conv 4 3x3; SUM; Maxpool 3; Conv 4 3x3; Conv 4 3x3; SUM; Output"
@@ -218,3 +220,21 @@ def test_the_order_needs_no_compiler():
     found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
     assert not {"numba", "torch", "brian2", "matplotlib"} & set(found.stdout.split())
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        np.random.default_rng(0).random(1000),
+        np.random.default_rng(0).integers(0, 700, 1000) / 7,  # many at the same time, not too many
+        np.random.default_rng(0).integers(0, 9, 1000) / 7,
+        np.exp(np.random.default_rng(0).normal(0, 30, 500)),
+        np.zeros(50),
+        np.array([]),
+        np.array([2.0]),
+        np.array([5e-324, 0.0]),
+        np.array([1e308, -1e308]),
+    ],
+)
+def test_planned_events_are_sorted_and_those_at_the_same_time_stay_in_order(times):
+    assert (_sorted(times) == np.argsort(times, kind="stable")).all()
