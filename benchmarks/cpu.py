@@ -33,7 +33,11 @@ from network.spec import NetworkSpec
 IMAGE, CLASSES = (3, 32, 32), 10
 MEMORY = ("installed", "kept")
 # What of `Settings` makes this package's variants; the first that is there is what all others are compared with.
-OURS: dict[str, dict[str, Any]] = {"fast": {"kernels": "fast"}, "plain": {"kernels": "plain"}}
+OURS: dict[str, dict[str, Any]] = {
+    "fast": {"kernels": "fast"},
+    "plain": {"kernels": "plain"},
+    "fast, bfloat16": {"kernels": "fast", "compute_dtype": "bfloat16"},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,18 +148,22 @@ def ours(spec: NetworkSpec, images: Any, labels: Any, how: dict[str, Any], name:
 def summary(spec: NetworkSpec, batch_size: int, seconds: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
     """Medians, ratios to our fastest form, speeds as shares of the limits; and those limits."""
     measured = {name: seconds["kept", name] for name in [*(f"product {name}" for name in PRECISIONS), "copy"]}
-    baseline = next(("kept", name) for name in OURS if ("kept", name) in seconds)
+    own = {precision: fastest(seconds, precision) for precision in PRECISIONS}
+    baseline = own["float32"]
+    assert baseline
     work = {name: work_of(spec, batch_size, name) for name in PRECISIONS}
     variants = {}
     for (memory, name), values in seconds.items():
         if name in measured:
             continue
         precision = precision_of(name)
+        same = own[precision] or baseline
         limit = [work[precision].operations / speed("product", one) for one in measured[f"product {precision}"]]
         variants[f"{name}, memory {memory}"] = {
             "precision": precision,
             "milliseconds": round(1e3 * statistics.median(values), 1),
             "over_baseline": spread([a / b for a, b in zip(values, seconds[baseline], strict=True)]),
+            "over_own": spread([a / b for a, b in zip(values, seconds[same], strict=True)]),
             "share_of_limit": spread([a / b for a, b in zip(limit, values, strict=True)]),
         }
     return {
@@ -164,6 +172,13 @@ def summary(spec: NetworkSpec, batch_size: int, seconds: dict[tuple[str, str], l
         "speeds": {name: speed(name, statistics.median(values)) for name, values in measured.items()},
         "variants": variants,
     }
+
+
+def fastest(seconds: dict[tuple[str, str], list[float]], precision: str) -> tuple[str, str] | None:
+    """The first of `OURS` in this precision that could be measured."""
+    return next(
+        (("kept", name) for name in OURS if precision_of(name) == precision and ("kept", name) in seconds), None
+    )
 
 
 def precision_of(variant: str) -> str:
@@ -197,14 +212,15 @@ def text(figures: dict[str, Any]) -> str:
             )
         lines += [
             "",
-            f"{''.ljust(wide)}  {'ms':>8}  {'/ ' + baseline:>8}  {'least':>7}  {'most':>7}  {'of limit':>8}",
+            f"{''.ljust(wide)}  {'ms':>8}  {'/ ' + baseline:>8}  {'least':>7}  {'most':>7}  {'/ own':>7}  of limit",
         ]
         for variant, one in found["variants"].items():
-            ratio, share = one["over_baseline"], one["share_of_limit"]["median"]
+            ratio, own, share = one["over_baseline"], one["over_own"]["median"], one["share_of_limit"]["median"]
             lines.append(
                 f"{variant.ljust(wide)}  {one['milliseconds']:8.1f}  {ratio['median']:8.2f}  {ratio['least']:7.2f}  "
-                f"{ratio['most']:7.2f}  {share:8.0%}"
+                f"{ratio['most']:7.2f}  {own:7.2f}  {share:8.0%}"
             )
+        lines += ["own: this package's form in the same precision"]
         lines += [f"skipped: {name}: {why}" for name, why in found["skipped"].items()] + [""]
     return "\n".join(lines).rstrip()
 

@@ -21,6 +21,7 @@ def test_the_benchmark_measures_every_variant(tmp_path, capsys):
     assert {"fast, memory kept", "plain, memory kept", "autograd, memory installed"} <= set(variants)
     assert ("BioTorch fa, memory kept" in variants) != ("BioTorch fa" in skipped)
     assert variants["fast, memory kept"]["over_baseline"]["median"] == 1
+    assert variants["fast, bfloat16, memory kept"]["over_own"]["median"] == 1
     assert all(one["milliseconds"] > 0 and one["share_of_limit"]["most"] > 0 for one in variants.values())
     assert variants["autograd channels_last, bfloat16 autocast, memory kept"]["precision"] == "bfloat16"
     assert min(figures["speeds"].values()) > 1e6  # operations, and bytes, a second
