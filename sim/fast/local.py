@@ -110,7 +110,11 @@ class LocalSynapses(Synapses):
     def _unpooled(self, batch: Batch, W: Tensor) -> Tensor:
         channels, height, width = self.node.source_shapes[0]
         count, vector, weights = self._count, lanes(W.element_size()), W.numpy().reshape(-1)
-        x = torch.empty(count, height, width, self._filters, dtype=W.dtype)
+        shape, dtype = (count, height, width, self._filters), W.numpy().dtype
+        # A trace keeps its numbers; otherwise those of the last presentation make room for these.
+        x = torch.from_numpy(
+            np.empty(shape, dtype) if batch.trace else self._space.empty("x", self.name, shape=shape, dtype=dtype)
+        )
         x_, gain = x.numpy().reshape(-1), weights.dtype.type(0 if batch.trace else self._gain)
 
         def part(begin: int, end: int) -> None:
