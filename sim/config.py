@@ -13,9 +13,9 @@ from pydantic.dataclasses import dataclass
 
 from network.errors import BadInput, did_you_mean
 
-# What may change when a run is resumed: how far it goes, where it computes and what is measured beside, never what it
-# computes.
-MAY_CHANGE = ("epochs", "data_dir", "device", "kernels", "concordance")
+# What may change when a run is resumed: how far it goes, where it computes, what is measured beside and when it is
+# saved, never what it computes.
+MAY_CHANGE = ("epochs", "data_dir", "device", "kernels", "concordance", "save_every")
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -124,12 +124,20 @@ class TrainConfig:
     engine: Annotated[str, Field(description="torch; event, brian (circuits); reference (slow, float64)")] = "torch"
     kernels: Annotated[
         Literal["auto", "plain", "fast"],
-        Field(description="of the torch engine on the CPU: the plain form, compiled, or auto: compiled where possible"),
+        Field(description="of the torch engine: the plain form, compiled (on a GPU by Triton), or auto: what there is"),
     ] = "auto"
     seed: Annotated[int, Field(ge=0, description="of weights, feedback, masks, batches and dropout")] = 0
     concordance: Annotated[
         bool | None,
         Field(description="after each epoch, angles and signs of delta and dW beside those of exact back-propagation"),
+    ] = None
+    save_every: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="epochs from one record in the run's folder to the next; default 1, and on a GPU so many that "
+            "writing takes 5 % of the time",
+        ),
     ] = None
     # Of the circuits only; without a value it is theirs, see `sim.engine.Settings`.
     timing: Annotated[

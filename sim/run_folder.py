@@ -7,7 +7,8 @@
 ``errors.svg``, ``alignment.svg``   the curves, and ``concordance.svg`` where it is measured
 
 The metrics of an epoch are written before its weights. So a run killed between the two has a row too many, never one
-too few, and the row is dropped when the epoch is run again.
+too few, and the row is dropped when the epoch is run again; likewise the rows of all epochs after the last one that was
+saved (`sim.saving`).
 """
 
 import hashlib
@@ -102,8 +103,12 @@ class RunFolder:
 
     def write_epoch(self, rows: list[dict[str, Any]], weights: Weights) -> None:
         """Record everything up to the end of an epoch; `rows` are those of all epochs so far."""
-        self.write(METRICS, "".join(json.dumps(_json(row)) + "\n" for row in rows))
+        self.write_metrics(rows)
         self.write(WEIGHTS, weights_bytes(weights, epoch=len(rows)))
+
+    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Record the rows alone, of epochs too whose weights are not kept."""
+        self.write(METRICS, "".join(json.dumps(_json(row)) + "\n" for row in rows))
 
     def read_epoch(self) -> tuple[list[dict[str, Any]], Weights]:
         """The rows and weights of the last epoch that was recorded whole.

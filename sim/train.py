@@ -29,6 +29,7 @@ from sim.figures import save_run_figures
 from sim.first_phase import network_of, take_over
 from sim.health import check_health
 from sim.run_folder import ENVIRONMENT, RunFolder, unused_folder
+from sim.saving import Saves
 from sim.updates import Update, parse_schedule
 
 
@@ -62,7 +63,7 @@ def start(config: TrainConfig, out: str | Path | None = None, *, progress: bool 
     BadInput
         For anything in `config` that cannot be run, before a folder is made.
     Diverged
-        Where nothing can learn any more. The folder then holds the last good epoch.
+        Where nothing can learn any more. The folder then holds the last good epoch that was saved.
     """
     return together([begin(config, out, progress=progress)])[0]
 
@@ -170,6 +171,7 @@ def _epochs(
     train, validation, test = (stage(engine, part) for part in (data.train, data.validation, data.test))
     count, size = len(data.train), config.batch_size
     updates = -(-count // size)  # an epoch's
+    saves, saved = Saves(config.save_every, config.epochs, engine.device), len(rows)
     warned = False
     bar = tqdm(
         total=config.epochs * updates,
@@ -196,29 +198,31 @@ def _epochs(
             if any(node.synaptic.norm for node in engine.spec.weighted):
                 for first in range(min(AVERAGED_BATCHES, updates)):
                     engine.take_statistics(train.images[order[first * size : (first + 1) * size]], first=first == 0)
-            weights = engine.weights()
-            correlations, angles = alignment(engine.spec, weights, engine.settings.rule)
+            due = saves.due(epoch)
+            weights = engine.weights() if due or config.concordance else None
             row = {
                 "epoch": epoch,
                 "train_error": wrong / count,  # while learning, with dropout on, as the paper's code reports it
-                "validation_error": error_rate(engine, validation),
-                "test_error": error_rate(engine, test),
                 "images_per_second": count / seconds,
-                "alignment": correlations,
-                "alignment_angle": angles,
+                **measured(engine, validation, test, weights),
             }
             if config.concordance:
+                assert weights
                 row |= beside_backpropagation(config.engine, engine, weights, looked_at(data.train, config.seed, size))
-            folder.write_epoch([*rows, row], weights)
+            if due:
+                with saves.timed():
+                    folder.write_epoch([*rows, row], weights or engine.weights())
+                saved = epoch
             rows.append(row)
             bar.set_postfix_str(summary(row), refresh=sys.stderr.isatty())
     except KeyboardInterrupt:
         raise Interrupted(
-            f"interrupted; {len(rows)} of {config.epochs} epochs are kept; "
-            f"go on with: hebb train --resume {folder.path}"
+            f"interrupted; {saved} of {config.epochs} epochs are kept; go on with: hebb train --resume {folder.path}"
         ) from None
     finally:
         bar.close()
+        if len(rows) > saved:  # what a run that ends early has measured since
+            folder.write_metrics(rows)
         if rows:
             save_run_figures(folder, rows, engine.spec, title=_title(config, data.name))
     return Run(folder.path, config, rows, engine.spec, engine)
@@ -234,6 +238,25 @@ def summary(row: dict[str, Any]) -> str:
         f"errors: training {row['train_error']:.3f} validation {row['validation_error']:.3f} "
         f"test {row['test_error']:.3f}, {row['images_per_second']:,.0f} images/s"
     )
+
+
+def measured(engine: Engine, validation: Staged, test: Staged, weights: Weights | None = None) -> dict[str, Any]:
+    """What is looked at after an epoch, as ``metrics.jsonl`` has it.
+
+    `weights` are the engine's, None where they have not been taken from it. An engine with a method `alignment`
+    compares W and R by itself (`sim.gpu.engine`), so that weights stay on its device.
+    """
+    by_itself = getattr(engine, "alignment", None)
+    if by_itself:
+        correlations, angles = by_itself()
+    else:
+        correlations, angles = alignment(engine.spec, weights or engine.weights(), engine.settings.rule)
+    return {
+        "validation_error": error_rate(engine, validation),
+        "test_error": error_rate(engine, test),
+        "alignment": correlations,
+        "alignment_angle": angles,
+    }
 
 
 def error_rate(engine: Engine, part: Staged) -> float:

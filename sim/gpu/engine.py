@@ -17,6 +17,7 @@ from torch import Tensor
 from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.engine import Settings
+from sim.gpu.alignment import agreement
 from sim.gpu.graph import CudaGraph
 from sim.gpu.masks import Masks
 from sim.torch_engine import TorchEngine
@@ -135,6 +136,20 @@ class GraphTorchEngine(TorchEngine):
     def _learn(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
         """What one update does with its images; how many were classified wrongly."""
         return super().learn(images, labels, step)
+
+    @torch.no_grad()
+    def alignment(self) -> tuple[list[float], list[float]]:
+        """`sim.alignment.alignment` of the weights as they are: two numbers a layer come to the host, not the weights.
+
+        The same numbers up to the order in which they are added up.
+        """
+        if self.settings.rule.feedback_from == "output":
+            undefined = [float("nan")] * len(self._W)
+            return undefined, undefined
+        pairs = [(self._W[node.index], self._R.get(node.index, self._W[node.index])) for node in self.spec.weighted]
+        found = torch.stack([agreement(W, R) for W, R in pairs])
+        correlations, angles = found.T.tolist()
+        return correlations, angles
 
     @contextmanager
     def aside(self) -> Iterator[None]:
