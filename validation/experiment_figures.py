@@ -4,7 +4,6 @@ Functions take the results of runs and return a figure; those that draw on one p
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,7 +26,6 @@ from circuits.figures import (
 from network.spec import NetworkSpec
 from sim.experiments.experiment import Experiment, Labels
 from sim.experiments.runs import Result, by_cell
-from sim.run_folder import WEIGHTS, read_weights
 from validation.judging import Spread
 
 # As in figures 4 and 7: green BP, blue URFB, red FRFB.
@@ -145,23 +143,22 @@ def alignment_figure(results: Sequence[Result], spec_of: Mapping[Labels, Network
 
 
 @styled
-def filters_figure(folders: Mapping[str, Path], count: int = 3) -> Figure:
-    """The filters of an untied first layer that are most alike at four places of the grid, a row of places a filter.
+def filters_figure(layers: Mapping[str, np.ndarray], count: int = 3) -> Figure:
+    """The filters of untied layers that are most alike at four places of the grid, a row of places a filter.
 
     Parameters
     ----------
-    folders : mapping of str to path
-        Runs by label; their first layer is `Local`.
+    layers : mapping of str to numpy.ndarray
+        W of a `Local` layer, or what it has learned, by label; (out, H, W, in, kh, kw).
     count : int
-        Filters a run.
+        Filters a layer.
     """
-    figure = new_figure(1.1 + 3.0 * len(folders), 1.2 + 0.75 * count)
-    for part, (label, folder) in zip(
-        figure.subfigures(1, len(folders), squeeze=False)[0], folders.items(), strict=True
-    ):
-        filters = filters_at_places(read_weights(folder / WEIGHTS)[0].W[1])
-        alike = np.argsort([-likeness(places) for places in filters])[:count]
-        everywhere = np.mean([likeness(places) for places in filters])
+    figure = new_figure(1.1 + 3.0 * len(layers), 1.2 + 0.75 * count)
+    for part, (label, W) in zip(figure.subfigures(1, len(layers), squeeze=False)[0], layers.items(), strict=True):
+        filters = filters_at_places(W)
+        likenesses = np.array([likeness(places) for places in filters])
+        alike = np.argsort(-likenesses)[:count]  # those that are not numbers last
+        everywhere = np.nanmean(likenesses)
         part.suptitle(f"{label}\nmean of all filters: {everywhere:.2f}", fontsize="medium")
         for row, axes in zip(alike, part.subplots(count, len(PLACES), squeeze=False), strict=True):
             for ax, (down, right), image in zip(axes, PLACES, filters[row], strict=True):
@@ -170,7 +167,7 @@ def filters_figure(folders: Mapping[str, Path], count: int = 3) -> Figure:
                 ax.set_yticks([])
                 if row == alike[0]:
                     ax.set_title(f"({down:g}, {right:g})", fontsize="x-small")
-            axes[0].set_ylabel(f"{row + 1}: {likeness(filters[row]):.2f}", fontsize="x-small")
+            axes[0].set_ylabel(f"{row + 1}: {likenesses[row]:.2f}", fontsize="x-small")
     return figure
 
 
@@ -181,8 +178,14 @@ def filters_at_places(W: np.ndarray) -> np.ndarray:
 
 
 def likeness(places: np.ndarray) -> float:
-    """The mean correlation of a filter at different places; `places` (places, in, kh, kw)."""
-    correlations = np.corrcoef(places.reshape(len(places), -1))
+    """The mean correlation of a filter at different places; `places` (places, in, kh, kw).
+
+    NaN where at one of them all its weights are the same, as what is learned by a unit that never wins its window.
+    """
+    flat = places.reshape(len(places), -1)
+    if (flat == flat[:, :1]).all(axis=1).any():
+        return float("nan")
+    correlations = np.corrcoef(flat)
     return float(correlations[np.triu_indices(len(places), 1)].mean())
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+import numpy as np
+
 from network.spec import NetworkSpec
+from network.weights import Weights
 from sim.config import FIELDS, TrainConfig
 from sim.experiments.experiment import Experiment, Labels
 from sim.experiments.runs import Planned, Result, by_cell
-from sim.run_folder import ENVIRONMENT
+from sim.run_folder import ENVIRONMENT, WEIGHTS, read_weights
 from validation.claims import Claim
 from validation.concordance_figure import concordance_figure, was_measured
 from validation.experiment_figures import (
@@ -184,7 +187,7 @@ def _figures(made: Reproduction) -> list[Section]:
         caption = f"As {experiment.where.lower()}; {several}. R of layer 1 feeds nothing back."
         pictures.append(Picture.of(alignment_figure(results, _specs(made)), caption))
     if experiment.figure == "filters":
-        pictures.append(_filters(made))
+        pictures += _filters(made)
     if was_measured(results):
         pictures += _concordance(made)
     if experiment.figure != "table":
@@ -220,19 +223,31 @@ def _concordance(made: Reproduction) -> list[Picture]:
     return pictures
 
 
-def _filters(made: Reproduction) -> Picture:
-    folders = {
-        f"{', '.join(result.run.point.cell)}, seed {result.run.seed}": result.run.folder(made.root, made.epochs)
-        for result in made.results
-        if result.rows and not result.diverged
-    }
-    first = dict(list(folders.items())[:3])
-    return Picture.of(
-        filters_figure(first),
-        "Filters of the first layer at four places, given as shares of height and width of the grid; a row a filter, "
-        "with its number and the mean correlation between its places. Those that are most alike are shown, which is "
-        "no fair sample: the mean over all filters stands above.",
-    )
+def _filters(made: Reproduction) -> list[Picture]:
+    """Filters of the first runs, and what they have learned: W without what training began with."""
+    specs = _specs(made)
+    ended, learned = dict[str, np.ndarray](), dict[str, np.ndarray]()
+    for result in made.results:
+        config = result.run.config
+        if config and result.rows and not result.diverged and len(ended) < 3:
+            label = f"{', '.join(result.run.point.cell)}, seed {result.run.seed}"
+            ended[label] = read_weights(result.run.folder(made.root, made.epochs) / WEIGHTS)[0].W[1]
+            begun = Weights.draw(specs[result.run.point.cell], config.seed, dtype=config.dtype)
+            learned[label] = ended[label] - begun.W[1]
+    return [
+        Picture.of(
+            filters_figure(ended),
+            "Filters of the first layer at four places, given as shares of height and width of the grid; a row a "
+            "filter, with its number and the mean correlation between its places. Those that are most alike are shown, "
+            "which is no fair sample: the mean over all filters stands above.",
+        ),
+        Picture.of(
+            filters_figure(learned),
+            "The same for what training has added to each filter, without the random weights that it began with. "
+            "Filters that have learned nothing at one of the places are left out: a unit that never wins its window. "
+            "Not in the paper.",
+        ),
+    ]
 
 
 def _how_judged(made: Reproduction) -> str:

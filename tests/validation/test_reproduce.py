@@ -85,6 +85,8 @@ def test_filters_that_are_the_same_everywhere_are_alike():
     assert filters_at_places(same).shape == (4, 4, 3, 5, 5)
     assert all(likeness(each) == pytest.approx(1) for each in filters_at_places(same))
     assert all(abs(likeness(each)) < 0.5 for each in filters_at_places(free))
+    unlearned = filters_at_places(same)[0] * np.arange(4).reshape(4, 1, 1, 1)
+    assert np.isnan(likeness(unlearned))
 
 
 @pytest.fixture
