@@ -11,13 +11,18 @@ import json
 import os
 import re
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX, read_array, read_array_header_1_0, read_array_header_2_0, read_magic
 
+from network.bounds import check_unpacked
 from network.errors import BadInput, did_you_mean
 from network.layers import Output, shape_text
 from network.notation import parse_notation
@@ -48,20 +53,42 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     name = ""
     try:
         with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
+            if file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
                 raise BadInput(f"{path} is a single array; expected an .npz file, as numpy.savez writes")
-            for name in archive.files:
-                arrays[name] = archive[name]
+            with zipfile.ZipFile(file) as archive:
+                entries = archive.infolist()
+                check_unpacked(path, sum(entry.file_size for entry in entries))
+                for entry in entries:
+                    name = entry.filename.removesuffix(".npy")
+                    with archive.open(entry) as part:
+                        _check_header(part, entry.file_size)
+                    with archive.open(entry) as part:
+                        arrays[name] = read_array(part, allow_pickle=False)
     except BadInput:
         raise
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds for damaged files
-        entry = f", entry '{name}'," if name else ""
-        reason = "holds Python objects, which are never loaded" if "allow_pickle" in str(error) else "cannot be read"
+        entry = f", entry {name!r}," if name else ""
+        reason = "holds Python objects, which are never loaded" if isinstance(error, _Objects) else "cannot be read"
         raise BadInput(
             f"{path}{entry} {reason}; expected an .npz file of plain arrays, as numpy.savez writes"
         ) from None
     return arrays
+
+
+class _Objects(ValueError):
+    """An array of Python objects, which NumPy keeps as a pickle."""
+
+
+def _check_header(file: IO[bytes], size: int) -> None:
+    """Refuse an array that announces more than the `size` bytes it is kept in, before memory is taken for it."""
+    version = read_magic(file)
+    if version not in ((1, 0), (2, 0)):  # NumPy writes others for records with foreign letters in their names
+        raise ValueError(f"version {version}")
+    shape, _, dtype = (read_array_header_1_0 if version == (1, 0) else read_array_header_2_0)(file)
+    if dtype.hasobject:
+        raise _Objects
+    if dtype.itemsize == 0 or dtype.shape or min(shape, default=0) < 0 or prod(shape) * dtype.itemsize > size:
+        raise ValueError(f"{shape} of {dtype} in {size} bytes")
 
 
 def read_step(
@@ -155,12 +182,22 @@ def read_trace(path: str | Path) -> StepTrace:
             getattr(trace, group).update(_group(arrays, group))
         if not any(trace.arrays().values()):
             raise BadInput("holds no h/<i>, x/<i>, delta/<i>, dW/<i> or dR/<i>")
-        trace.ties = int(arrays.get("ties", np.asarray(0)))
-        try:
-            trace.meta = json.loads(str(arrays.get("meta", "{}")))
-        except ValueError:
-            raise BadInput("'meta' is not JSON") from None
+        ties = arrays.get("ties", np.asarray(0))
+        if ties.size != 1 or ties.dtype.kind not in "iu":
+            raise BadInput(f"'ties' is {ties.dtype} of shape {list(ties.shape)}; expected a count")
+        trace.ties = int(ties.item())
+        trace.meta = _meta(arrays.get("meta", np.asarray("{}")))
     return trace
+
+
+def _meta(text: np.ndarray) -> dict[str, Any]:
+    try:
+        meta = json.loads(str(text))
+    except (ValueError, RecursionError):
+        raise BadInput("'meta' is not JSON") from None
+    if not isinstance(meta, dict):
+        raise BadInput(f"'meta' is {type(meta).__name__}; expected a JSON object, of names and values")
+    return meta
 
 
 @contextmanager

@@ -276,4 +276,8 @@ def shape_text(shape: Shape) -> str:
 
 def _inside(length: int, positions: int, kernel: int, stride: int, before: int) -> int:
     """Connections along one side of a convolution that do not fall on the padding."""
-    return sum(0 <= i * stride + a - before < length for i in range(positions) for a in range(kernel))
+    found = 0
+    for a in range(kernel):  # position i touches pixel i * stride + a - before
+        first, end = max(0, -((a - before) // stride)), -((a - before - length) // stride)
+        found += max(0, min(end, positions) - first)
+    return found

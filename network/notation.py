@@ -118,7 +118,8 @@ def _parse_layer(token: str, start: int) -> Layer:
         if fraction >= 1:
             raise _mistake(start, token, f"expected {form.reads}; at 1 nothing would pass")
         return Drop(fraction)
-    numbers = {name: int(text) for name, text in arguments.items()}
+    most = len(str(LARGEST))  # digits; Python itself would refuse to read thousands of them
+    numbers = {name: int(text) if len(text) <= most else LARGEST + 1 for name, text in arguments.items()}
     if any(not 1 <= number <= LARGEST for number in numbers.values()):
         raise _mistake(start, token, f"expected whole numbers from 1 to {LARGEST:,}")
     return form.make(**numbers, **options)

@@ -111,9 +111,13 @@ class Weights:
     def of(cls, arrays: Mapping[str, np.ndarray]) -> "Weights":
         """Weights from arrays by name, as `arrays` gives them; ValueError or KeyError for any other name."""
         weights = cls({})
+        groups = vars(weights)
         for name, value in arrays.items():
             group, _, key = name.partition("/")
-            getattr(weights, group)[key if group == "tau" else int(key)] = value
+            of = key.partition("/")[2] if group == "tau" else key
+            groups[group][key if group == "tau" else int(of)] = value
+            if int(of) < 1:
+                raise ValueError(f"'{name}': layers count from 1")
         return weights
 
     def arrays(self) -> dict[str, np.ndarray]:

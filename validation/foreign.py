@@ -4,12 +4,14 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from network.errors import BadInput
 from network.interchange import read_step, read_trace
 from network.rules import effective_order, make_rule
 from network.trace import StepTrace
 from sim.cli.parser import report
-from sim.engine import DTYPES
+from sim.engine import Settings
 from validation.compare import Agreement, compare
 from validation.places import place
 from validation.ties import Presented, Ties, expected_of, ties_between
@@ -17,6 +19,8 @@ from validation.tolerances import agreement_tolerances
 from validation.variants import REFERENCE, VARIANTS
 
 DEFAULTS = {"rule": "urfb", "order": "before_update", "eta": 0.1, "mu": None, "gain": None, "semantics": "paper"}
+WORDS = ("rule", "order", "semantics", "dtype")  # of what a trace says about itself
+NUMBERS = ("eta", "mu", "gain", "feedback_rate", "feedback_decay")
 
 
 @dataclass(frozen=True)
@@ -90,30 +94,40 @@ def compare_foreign(args: argparse.Namespace) -> int:
             "--trace theirs.npz needs --in step.npz, what was presented, and --net, the one network it is for"
         )
     theirs = read_trace(args.trace)
+    _check_meta(args.trace, theirs.meta)
     chosen = {name: _chosen(args, theirs, name) for name in DEFAULTS}
-    rule = make_rule(
-        str(chosen["rule"]), theirs.meta.get("feedback_rate") or None, float(theirs.meta.get("feedback_decay") or 0.0)
-    )
+    rule = make_rule(chosen["rule"], theirs.meta.get("feedback_rate") or None, theirs.meta.get("feedback_decay") or 0.0)
     dtype = args.dtype or theirs.meta.get("dtype") or _precision(theirs)
-    if dtype not in DTYPES:
-        raise BadInput(f"dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
-    spec, step = read_step(args.input, args.net[0], rule, gain=chosen["gain"], semantics=str(chosen["semantics"]))
+    Settings(rule, chosen["eta"], chosen["mu"], chosen["order"], dtype)  # says which of them cannot be
+    spec, step = read_step(args.input, args.net[0], rule, gain=chosen["gain"], semantics=chosen["semantics"])
     case = Presented(
         spec, step.weights.astype("float64"), step.images.astype("float64"), step.labels, rule,
-        float(chosen["eta"]), chosen["mu"], effective_order(rule, str(chosen["order"])),
+        chosen["eta"], chosen["mu"], effective_order(rule, chosen["order"]),
     )  # fmt: skip
     try:
-        found = check_foreign(case, theirs, dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows differs, and is reported so
+            found = check_foreign(case, theirs, dtype)
     except BadInput as error:
         raise BadInput(f"{args.trace}: {error}") from None
     report(args, _result(case, found, dtype), _text(case, found, args.trace, dtype))
     return 0 if found.agrees else 1
 
 
+def _check_meta(path: str, meta: dict[str, Any]) -> None:
+    """Refuse settings that are no words or numbers where they have to be."""
+    for name in (*WORDS, *NUMBERS):
+        value, kind = meta.get(name), str if name in WORDS else int | float
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            what = "a word" if name in WORDS else "a number"
+            raise BadInput(f"{path}: its meta has {name} {str(value)[:40]!r}; expected {what}")
+
+
 def _chosen(args: argparse.Namespace, theirs: StepTrace, name: str) -> Any:
     """A setting: as the flag says, else as the trace says, else the default."""
-    given = getattr(args, name)
-    return given if given is not None else theirs.meta.get(name, DEFAULTS[name])
+    for given in (getattr(args, name), theirs.meta.get(name)):
+        if given is not None:
+            return given
+    return DEFAULTS[name]
 
 
 def _precision(theirs: StepTrace) -> str:

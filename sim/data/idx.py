@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from network.bounds import check_unpacked
 from network.errors import BadInput
 from sim.data.dataset import Dataset, Split, make_dataset
 from sim.data.files import UNVERIFIED_VARIABLE, Archive, download, find
 from sim.data.own import from_arrays
-
-LARGEST = 1 << 31  # bytes an IDX header may announce: a corrupted one must not ask for terabytes
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,9 @@ def read_idx(path: Path) -> np.ndarray:
             sizes = file.read(4 * head[3])
             shape = tuple(int(n) for n in np.frombuffer(sizes[: len(sizes) // 4 * 4], dtype=">u4"))
             size = prod(shape)
-            if len(shape) != head[3] or not 0 < size <= LARGEST:
+            if len(shape) != head[3] or not 0 < size:
                 raise BadInput(f"{path}: its header announces {'x'.join(map(str, shape))} bytes; the file is damaged")
+            check_unpacked(path, size)
             data = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path}: damaged or truncated ({error})") from None

@@ -1,5 +1,6 @@
 """Data sets by name or path."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def load_data(data: str, data_dir: str | None = None, image_size: int | None = N
     BadInput
         For an unknown name, a missing or damaged file, no way to get the data, or numbers that cannot be resized.
     """
-    name, path = data.strip().lower(), Path(data).expanduser()
+    name, path = data.strip().lower(), Path(os.path.expanduser(data))
     if name not in DATASETS and path.is_dir() and not idx_files(path):
         return load_folder(path, image_size)  # image by image, before they are put together
     found = _load(data, name, path, data_dir)
