@@ -1,7 +1,7 @@
 """One epoch of training: update by update, or all of it on the device where an engine can do that."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,29 @@ def stage(engine: Engine, part: Split) -> Staged:
     return Staged(engine.stage(part.images), engine.stage(part.labels), len(part))
 
 
+def learn_blocks(
+    engine: Engine,
+    train: Staged,
+    blocks: Sequence[Any],
+    size: int,
+    step: int,
+    look: Callable[[Any, int], None],
+    done: Callable[[int], object],
+    after: Callable[[Any], None],
+) -> Generator[None, None, tuple[int, float]]:
+    """Learn from all images once, block by block (`sim.blocks.Block`); `after` is told of each that has been learned.
+
+    All else is as for `learn_epoch`, which each block goes through.
+    """
+    wrong, seconds = 0, 0.0
+    for block in blocks:
+        order = engine.stage(block.images)
+        more, taken = yield from learn_epoch(engine, train, order, size, step, look, done)
+        wrong, seconds, step = wrong + more, seconds + taken, step + -(-len(order) // size)
+        after(block)
+    return wrong, seconds
+
+
 def learn_epoch(
     engine: Engine,
     train: Staged,
@@ -33,7 +56,7 @@ def learn_epoch(
     look: Callable[[Any, int], None],
     done: Callable[[int], object],
 ) -> Generator[None, None, tuple[int, float]]:
-    """Learn from all images once.
+    """Learn from the images of `order` once.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from circuits.figures import axes_or_new, figure_of, new_figure, style, styled
 from network.spec import NetworkSpec
 from sim.concordance import MEASURES
+from sim.forgetting_figure import plot_forgetting, was_in_blocks
 from sim.run_folder import FIGURES, RunFolder
 
 # What is measured beside exact back-propagation: its name on an axis, where chance lies, limits and ticks.
@@ -143,10 +144,13 @@ def concordance_figure(rows: Sequence[dict[str, Any]], spec: NetworkSpec) -> Fig
 
 
 def save_run_figures(folder: RunFolder, rows: Sequence[dict[str, Any]], spec: NetworkSpec, title: str) -> None:
-    """Write ``errors.svg`` and ``alignment.svg`` into a run's folder; ``concordance.svg`` where it was measured."""
-    figures = [figure_of(plot_errors(rows)), alignment_figure(rows, spec)]
+    """Write those of `FIGURES` into a run's folder of which there is something to draw."""
+    figures: list[Figure | None] = [figure_of(plot_errors(rows)), alignment_figure(rows, spec), None, None]
     if any(MEASURES[0] in row for row in rows):
-        figures.append(concordance_figure(rows, spec))
-    for name, figure in zip(FIGURES, figures, strict=False):
-        figure.suptitle(title, fontsize="medium")
-        folder.write(name, svg_of(figure))
+        figures[2] = concordance_figure(rows, spec)
+    if was_in_blocks(rows):
+        figures[3] = figure_of(plot_forgetting(rows).axes)
+    for name, figure in zip(FIGURES, figures, strict=True):
+        if figure:
+            figure.suptitle(title, fontsize="medium")
+            folder.write(name, svg_of(figure))
