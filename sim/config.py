@@ -102,6 +102,16 @@ class TrainConfig:
         Literal["per-image", "per-batch"],
         Field(description="Drop silences other units in each image, or the same in all of a batch; never compare both"),
     ] = "per-image"
+    presentation: Annotated[
+        Literal["mixed", "by-class"],
+        Field(description="order of the images: all classes mixed, or one class after the other in each epoch"),
+    ] = "mixed"
+    block: Annotated[
+        int | None, Field(ge=1, description="by-class: updates before the next class comes; else all of a class")
+    ] = None
+    refresh: Annotated[
+        float | None, Field(ge=0, le=1, description="by-class: share of the images that come mixed in between")
+    ] = None
     learns: Annotated[
         Literal["all", "bottom", "top"], Field(description="all layers, all but the output, or the output alone")
     ] = "all"
@@ -163,8 +173,9 @@ class TrainConfig:
     @property
     def variations(self) -> list[str]:
         """In words, where a run computes something else than the same run with the defaults: for names and titles."""
-        mask = [f"dropout {self.dropout_mask}"] if self.dropout_mask != FIELDS["dropout_mask"].default else []
-        return mask + ([self.compute_dtype] if self.compute_dtype else [])
+        found = [f"dropout {self.dropout_mask}"] if self.dropout_mask != FIELDS["dropout_mask"].default else []
+        found += [self.compute_dtype] if self.compute_dtype else []
+        return found + ([self.presentation] if self.presentation != FIELDS["presentation"].default else [])
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}

@@ -4,7 +4,7 @@
 ``metrics.jsonl``        one row an epoch
 ``weights.safetensors``  W, R and masks after the last finished epoch, and which epoch that was
 ``environment.txt``      versions, device, commit
-``errors.svg``, ``alignment.svg``   the curves, and ``concordance.svg`` where it is measured
+``errors.svg``, ``alignment.svg``   the curves; ``concordance.svg``, ``forgetting.svg`` where that is measured
 
 The metrics of an epoch are written before its weights. So a run killed between the two has a row too many, never one
 too few, and the row is dropped when the epoch is run again; likewise the rows of all epochs after the last one that was
@@ -31,7 +31,7 @@ from sim import ranks
 from sim.config import TrainConfig, config_text, make_config, read_config
 
 CONFIG, METRICS, WEIGHTS, ENVIRONMENT = "config.toml", "metrics.jsonl", "weights.safetensors", "environment.txt"
-FIGURES = ("errors.svg", "alignment.svg", "concordance.svg")
+FIGURES = ("errors.svg", "alignment.svg", "concordance.svg", "forgetting.svg")
 
 
 @dataclass
@@ -188,7 +188,9 @@ def unused_folder(spec: NetworkSpec, config: TrainConfig) -> Path:
 
 NUMBERS = ("train_error", "validation_error", "test_error", "images_per_second")
 LISTS = ("alignment", "alignment_angle")
-MAYBE_LISTS = ("delta_angle", "increment_angle", "sign_concordance")  # only where they are asked for
+# Only where they are asked for:
+MAYBE_LISTS = ("delta_angle", "increment_angle", "sign_concordance", "block_class")
+MAYBE_TABLE = "block_error"
 
 
 def _is_row(row: Any) -> bool:
@@ -197,13 +199,17 @@ def _is_row(row: Any) -> bool:
     def number(value: Any) -> bool:
         return value is None or isinstance(value, int | float)
 
+    def numbers(value: Any) -> bool:
+        return isinstance(value, list) and all(map(number, value))
+
     return (
         isinstance(row, dict)
         and isinstance(row.get("epoch"), int)
         and all(name in row and number(row[name]) for name in NUMBERS)
-        and all(isinstance(row.get(name), list) for name in LISTS)
-        and all(isinstance(row.get(name, []), list) for name in MAYBE_LISTS)
-        and all(number(value) for name in (*LISTS, *MAYBE_LISTS) for value in row.get(name, []))
+        and all(numbers(row.get(name)) for name in LISTS)
+        and all(numbers(row.get(name, [])) for name in MAYBE_LISTS)
+        and isinstance(row.get(MAYBE_TABLE, []), list)
+        and all(map(numbers, row.get(MAYBE_TABLE, [])))
     )
 
 

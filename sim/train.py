@@ -13,18 +13,18 @@ from network.errors import BadInput
 from network.normalisation import AVERAGED_BATCHES
 from network.notation import parse_notation
 from network.presets import notation_of
-from network.randomness import stream
 from network.rules import make_rule
 from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.alignment import alignment
+from sim.blocks import Block, Forgetting, blocks_of, check_presentation, mixed, updates_of
 from sim.circuit_options import circuit_settings
 from sim.concordance import beside_backpropagation, looked_at
 from sim.config import TrainConfig, check_resumed
 from sim.data import Dataset, load_data
 from sim.engine import Engine, Settings, open_engine
 from sim.environment import describe_environment
-from sim.epoch import Staged, learn_epoch, stage
+from sim.epoch import Staged, learn_blocks, stage
 from sim.figures import save_run_figures
 from sim.first_phase import network_of, take_over
 from sim.health import check_health
@@ -132,10 +132,11 @@ def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
         rule, config.eta, config.mu, config.order, config.dtype, config.device, config.seed, config.kernels,
         config.dropout_mask, config.compute_dtype, **circuit,
     )  # fmt: skip
+    check_presentation(config)
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
     data = load_data(config.data, config.data_dir, config.image_size)
     spec = network_of(config, data.image_shape, data.classes)
-    return data, spec, replace(settings, update=update.by_updates(-(-len(data.train) // config.batch_size)))
+    return data, spec, replace(settings, update=update.by_updates(updates_of(config, data.train.labels)))
 
 
 def together(trainings: list[tuple[Engine, Epochs]]) -> list[Run]:
@@ -166,11 +167,13 @@ def _epochs(
 ) -> Epochs:
     """The loop. `rows` are those of the epochs done before, and grow by one an epoch.
 
-    It pauses in every epoch once the engine has been given the work.
+    It pauses in every epoch, and block of one, once the engine has been given the work.
     """
     train, validation, test = (stage(engine, part) for part in (data.train, data.validation, data.test))
     count, size = len(data.train), config.batch_size
-    updates = -(-count // size)  # an epoch's
+    updates = updates_of(config, data.train.labels)  # an epoch's
+    forgetting = Forgetting(engine, data.test, data.classes)
+    normalised = any(node.synaptic.norm for node in engine.spec.weighted)
     saves, saved = Saves(config.save_every, config.epochs, engine.device), len(rows)
     warned = False
     bar = tqdm(
@@ -189,15 +192,22 @@ def _epochs(
             warned = True
             bar.write(f"warning: update {step + 1}: {warning}", file=sys.stderr)
 
+    def take_statistics(epoch: int) -> None:
+        order = engine.stage(mixed(config.seed, epoch, count))
+        for first in range(min(AVERAGED_BATCHES, -(-count // size)) if normalised else 0):
+            engine.take_statistics(train.images[order[first * size : (first + 1) * size]], first=first == 0)
+
+    def after(block: Block) -> None:
+        if block.label is not None:
+            take_statistics(epoch)
+            forgetting.see(block.label)
+
     try:
         for epoch in range(len(rows) + 1, config.epochs + 1):
             bar.set_description(f"{config.rule} epoch {epoch}/{config.epochs}", refresh=False)
-            order = engine.stage(stream(config.seed, "batches", epoch).permutation(count))
-            begun = (epoch - 1) * updates
-            wrong, seconds = yield from learn_epoch(engine, train, order, size, begun, look, bar.update)
-            if any(node.synaptic.norm for node in engine.spec.weighted):
-                for first in range(min(AVERAGED_BATCHES, updates)):
-                    engine.take_statistics(train.images[order[first * size : (first + 1) * size]], first=first == 0)
+            blocks, begun = blocks_of(config, data.train.labels, epoch), (epoch - 1) * updates
+            wrong, seconds = yield from learn_blocks(engine, train, blocks, size, begun, look, bar.update, after)
+            take_statistics(epoch)
             due = saves.due(epoch)
             weights = engine.weights() if due or config.concordance else None
             row = {
@@ -205,6 +215,7 @@ def _epochs(
                 "train_error": wrong / count,  # while learning, with dropout on, as the paper's code reports it
                 "images_per_second": count / seconds,
                 **measured(engine, validation, test, weights),
+                **forgetting.row(),
             }
             if config.concordance:
                 assert weights
