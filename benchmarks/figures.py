@@ -9,7 +9,11 @@ from matplotlib.figure import Figure
 from circuits.figures import BLACK, BLUE, GREEN, LIGHT_BLUE, ORANGE, PINK, RED, new_figure, styled
 
 # By the beginning of a variant's name, the first that fits.
-COLOURS = {"fast": BLUE, "plain": LIGHT_BLUE, "autograd": RED, "torch.compile": ORANGE, "BioTorch": PINK}
+COLOURS = {
+    "fast": BLUE, "Triton": BLUE, "plain": LIGHT_BLUE, "graph": GREEN, "eager": BLACK, "autograd": RED,
+    "torch.compile": ORANGE, "BioTorch": PINK,
+}  # fmt: skip
+LINES = {"float32": "-", "tfloat32": ":", "bfloat16": "--"}
 ENGINES = {"fast": BLUE, "plain": LIGHT_BLUE, "event": GREEN, "exact": PINK}
 GIGA = 1e9
 
@@ -21,14 +25,14 @@ def roofline(figures: dict[str, Any]) -> Figure:
     Parameters
     ----------
     figures : dict
-        Of ``hebb bench cpu``.
+        Of ``hebb bench cpu`` or ``hebb bench gpu``.
     """
     nets = figures["nets"]
     figure = new_figure(7.6, 4.2)
     ax = figure.add_subplot()
     intensities = [intensity(found, precision) for found in nets.values() for precision in found["work"]]
     x = np.geomspace(2, 3 * max(intensities), 200)
-    draw_roofs(ax, x, {name: median_of(nets, name) for name in ("copy", "product float32", "product bfloat16")})
+    draw_roofs(ax, x, {name: median_of(nets, name) for name in next(iter(nets.values()))["speeds"]})
     for found in nets.values():
         for name, variant in found["variants"].items():
             draw_variant(ax, found, name, variant)
@@ -44,27 +48,32 @@ def roofline(figures: dict[str, Any]) -> Figure:
     handles, labels = ax.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     ax.legend(unique.values(), unique.keys(), loc="center left", bbox_to_anchor=(1.01, 0.5))
-    ax.set_title(f"Batches of {figures['batch_size']} images, {threads_text(figures)}, {figures['clock']} clock")
+    machine = figures.get("device") or f"{threads_text(figures)}, {figures['clock']} clock"
+    ax.set_title(f"Batches of {figures['batch_size']} images, {machine}")
     return figure
 
 
 def draw_roofs(ax: Axes, x: np.ndarray, speeds: dict[str, float]) -> None:
     """What copying and dense products measured at the same time allow."""
     copied = speeds["copy"] * x / GIGA
-    for precision, line in (("float32", "-"), ("bfloat16", "--")):
+    for precision, line in LINES.items():
+        if f"product {precision}" not in speeds:  # tfloat32 of a CPU
+            continue
         product = speeds[f"product {precision}"] / GIGA
         label = f"limit, {precision}: product {product:.0f}, copy {speeds['copy'] / GIGA:.0f} GB/s"
         ax.plot(x, np.minimum(copied, product), line, color=BLACK, linewidth=1, label=label)
 
 
 def draw_variant(ax: Axes, found: dict[str, Any], name: str, variant: dict[str, Any]) -> None:
-    """One mark: filled where freed memory is kept, square where images are channels-last, diamond in bfloat16.
+    """One mark: filled where freed memory is kept, square where images are channels-last, diamond in bfloat16, triangle
+    in tfloat32.
 
     Those of memory as installed stand a little to the left of their place, the others to the right.
     """
     colour = next((colour for start, colour in COLOURS.items() if name.startswith(start)), GREEN)
-    shape = "D" if variant["precision"] == "bfloat16" else "s" if "channels_last" in name else "o"
-    kept = name.endswith("kept")
+    shapes = {"bfloat16": "D", "tfloat32": "^"}
+    shape = shapes.get(variant["precision"], "s" if "channels_last" in name else "o")
+    kept = not name.endswith("installed")
     label = name.removesuffix(", memory kept").replace(", memory installed", " (memory as installed)")
     ax.plot(
         intensity(found, variant["precision"]) * (1.04 if kept else 0.96), speed_of(found, variant) / GIGA, shape,

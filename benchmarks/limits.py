@@ -1,17 +1,35 @@
 """What one update costs at least, in products of dense layers and bytes that move, and how fast a machine does both."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from network.spec import INPUT, NetworkSpec
 
-PRODUCT = 2048  # rows and columns of the matrices whose product is the yardstick
-COPIED = 1 << 27  # bytes that are read, and as many written: more than caches hold
 MASTERS = 4  # bytes of a weight, whatever the layers compute in
-PRECISIONS = {"float32": 4, "bfloat16": 2}
+BYTES = {"float32": 4, "tfloat32": 4, "bfloat16": 2}  # of a value
+PRECISIONS = ("float32", "bfloat16")  # of a CPU
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the yardsticks.
+
+    Attributes
+    ----------
+    product : int
+        Rows and columns of the matrices that are multiplied.
+    copied : int
+        Bytes that are read, and as many written: more than caches hold.
+    """
+
+    product: int = 2048
+    copied: int = 1 << 27
+
+
+CPU, GPU = Sizes(), Sizes(8192, 1 << 32)
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,7 @@ def work_of(spec: NetworkSpec, images: int, precision: str = "float32") -> Work:
         Rule urfb.
     images : int
         In a batch.
-    precision : {"float32", "bfloat16"}
+    precision : {"float32", "tfloat32", "bfloat16"}
         Of activity and feedback.
     """
     operations = weights = 0
@@ -59,7 +77,7 @@ def work_of(spec: NetworkSpec, images: int, precision: str = "float32") -> Work:
         reaches_below = node.sources[0] in spec.learns_below
         operations += (2 + reaches_below) * 2 * positions * prod(node.weight_shape)
         weights += (5 + reaches_below) * MASTERS * prod(node.weight_shape)
-    a_value, nodes = PRECISIONS[precision], {node.name: node for node in spec.nodes}
+    a_value, nodes = BYTES[precision], {node.name: node for node in spec.nodes}
     activity = 2 * a_value * 2 * spec.classes
     for name, readers in Counter(node.sources[0] for node in spec.weighted).items():
         if name == INPUT:
@@ -70,21 +88,31 @@ def work_of(spec: NetworkSpec, images: int, precision: str = "float32") -> Work:
     return Work(operations * images, activity * images + weights)
 
 
-def yardsticks() -> dict[str, Callable[[], Any]]:
-    """A dense matrix product in either precision, and a copy of memory. See `speeds`."""
+def yardsticks(
+    device: str = "cpu", precisions: Sequence[str] = PRECISIONS, sizes: Sizes = CPU
+) -> dict[str, Callable[[], Any]]:
+    """A dense matrix product in each precision, and a copy of memory. See `speed`."""
     import torch
 
-    def product(dtype: Any) -> Callable[[], Any]:
-        a, b = (torch.randn(PRODUCT, PRODUCT).to(dtype) for _ in range(2))
-        out = torch.empty(PRODUCT, PRODUCT, dtype=dtype)
-        return lambda: torch.mm(a, b, out=out)
+    from sim.torch_device import multiply_in
 
-    source = torch.ones(COPIED, dtype=torch.uint8)
+    def product(precision: str) -> Callable[[], Any]:
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        a, b = (torch.randn(sizes.product, sizes.product, device=device).to(dtype) for _ in range(2))
+        out = torch.empty_like(a)
+
+        def multiply() -> None:
+            multiply_in(device, precision)
+            torch.mm(a, b, out=out)
+
+        return multiply
+
+    source = torch.ones(sizes.copied, dtype=torch.uint8, device=device)
     target = torch.zeros_like(source)
-    products = {f"product {name}": product(getattr(torch, name)) for name in PRECISIONS}
+    products = {f"product {precision}": product(precision) for precision in precisions}
     return {**products, "copy": lambda: target.copy_(source)}
 
 
-def speed(yardstick: str, seconds: float) -> float:
+def speed(yardstick: str, seconds: float, sizes: Sizes = CPU) -> float:
     """Operations a second of a product, or bytes a second of the copy, read and written."""
-    return (2 * COPIED if yardstick == "copy" else 2 * PRODUCT**3) / seconds
+    return (2 * sizes.copied if yardstick == "copy" else 2 * sizes.product**3) / seconds

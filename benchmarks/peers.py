@@ -14,8 +14,8 @@ class Peer:
 
     Attributes
     ----------
-    channels_last, bfloat16 : bool
-        Layout of images and kernels; autocast.
+    channels_last, bfloat16, tfloat32 : bool
+        Layout of images and kernels; autocast; products of a GPU in tfloat32.
     mode : str or None
         Of torch.compile, which gets the loss; None for none.
     feedback : bool
@@ -24,6 +24,7 @@ class Peer:
 
     channels_last: bool = False
     bfloat16: bool = False
+    tfloat32: bool = False
     mode: str | None = None
     feedback: bool = False
 
@@ -92,6 +93,8 @@ def update(spec: NetworkSpec, images: Any, labels: Any, peer: Peer) -> tuple[Cal
     import torch
     from torch.nn import functional
 
+    from sim.torch_device import multiply_in
+
     layout = torch.channels_last if peer.channels_last else torch.contiguous_format
     inputs, parameters = synapses(spec, images.device, layout, peer.feedback)
     optimiser = torch.optim.SGD(parameters, lr=0.1)
@@ -122,6 +125,7 @@ def update(spec: NetworkSpec, images: Any, labels: Any, peer: Peer) -> tuple[Cal
         loss_of = torch.compile(loss_of, mode=peer.mode)
 
     def step() -> None:
+        multiply_in(images.device.type, "tfloat32" if peer.tfloat32 else None)
         pixels = images.to(torch.float32, memory_format=layout) / 255
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=peer.bfloat16):

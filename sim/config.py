@@ -127,8 +127,8 @@ class TrainConfig:
     ] = None
     dtype: Annotated[Literal["float32", "float64"], Field(description="precision of weights and activity")] = "float32"
     compute_dtype: Annotated[
-        Literal["bfloat16"] | None,
-        Field(description="torch: precision of activity, feedback and products; weights stay in dtype, float32"),
+        Literal["bfloat16", "tfloat32"] | None,
+        Field(description="torch: precision of activity, feedback and products (tfloat32: of products on a GPU)"),
     ] = None
     device: Annotated[str, Field(description="cpu, cuda, cuda:1, or auto: a GPU where there is one")] = "auto"
     engine: Annotated[str, Field(description="torch; event, brian (circuits); reference (slow, float64)")] = "torch"

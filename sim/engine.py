@@ -34,7 +34,7 @@ CIRCUITS = ("event", "brian")  # the engines that read the circuit's settings: e
 DTYPES = ("float32", "float64")
 KERNELS = ("auto", "plain", "fast")
 DROPOUT_MASKS = ("per-image", "per-batch")
-COMPUTE_DTYPES = ("bfloat16",)
+COMPUTE_DTYPES = ("bfloat16", "tfloat32")
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ class Settings:
     dropout_mask : {"per-image", "per-batch"}
         Whether each image of a batch has units of its own silenced, or all have the same: "for each training batch a
         random subset of the input units is set to 0" can be read as either. What is learned differs.
-    compute_dtype : {"bfloat16"} or None
-        Torch only: the precision of activity, delta and their products, see `sim.torch_engine`; None for `dtype`.
+    compute_dtype : {"bfloat16", "tfloat32"} or None
+        Torch only: the precision of activity, delta and their products, see `sim.torch_engine`; None for `dtype`. With
+        tfloat32, which GPUs have, that of the factors of products alone.
         Weights are kept, and their increments added, in `dtype`, and the output layer is computed in it.
     update : Update
         How increments become changes of the weights: momentum, weight decay, Batch Manhattan, clamped layers.

@@ -4,6 +4,7 @@ With `Settings.compute_dtype` bfloat16, which has 8 significant bits, these are 
 copy of W and R whenever a product needs them, the pixels, h, x, delta and what a layer sends down, each as it is
 written; products are added up in float32, and the increment of a batch is rounded once. The output layer is computed in
 float32 of the rounded x, since (6) compares its h with the margin. W and R stay float32, so no small increment is lost.
+With tfloat32, of GPUs, the factors of products are rounded to 11 bits, but for those of the output, and nothing else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from network.trace import StepTrace, count_ties
 from network.weights import Weights
 from sim import torch_flow, torch_ops, torch_units
 from sim.engine import Settings, describe, dropout_masks
-from sim.torch_device import device_of
+from sim.torch_device import compute_dtype_of, device_of, multiply_in
 from sim.torch_feedback import FromSigns
 from sim.torch_norm import Normalisation, Normalised
 from sim.updates import Updater
@@ -63,11 +64,9 @@ class TorchEngine:
         self.settings = settings
         self.device = device_of(settings.device)
         self.dtype = getattr(torch, settings.dtype)
-        self._compute_dtype = getattr(torch, settings.compute_dtype or settings.dtype)
+        self._compute_dtype = compute_dtype_of(settings, self.device)
         self._mu = default_mu(spec, settings.mu)
         self._after_update = effective_order(settings.rule, settings.order) == "after_update"
-        if self.device.startswith("cuda"):
-            torch.backends.cudnn.allow_tf32 = False  # float32 means float32 here
         R = {} if settings.rule.symmetric else weights.R
         self._W, self._R = ({i: self._own(w) for i, w in group.items()} for group in (weights.W, R))
         self._mask_W, self._mask_R = (
@@ -192,7 +191,7 @@ class TorchEngine:
                 case Avgpool() as pool:
                     x[node.name] = torch_ops.average_pool(pool, self.spec.semantics.pool_anchor, below)
                 case _:
-                    dtype = self._dtype_of(node)
+                    dtype = self._precision(node)
                     W = self._W[node.index].to(dtype)
                     drive = torch_ops.input_of_units(node.synaptic, W, below.to(dtype))
                     if keeps_h := trace or node.is_output:
@@ -215,8 +214,9 @@ class TorchEngine:
         """Which units each Drop layer keeps, by node."""
         return dropout_masks(self.spec, self.settings, step, count)
 
-    def _dtype_of(self, node: Node) -> torch.dtype:
-        """The precision of a layer's products."""
+    def _precision(self, node: Node) -> torch.dtype:
+        """Of a layer's products; the device multiplies so from now on."""
+        multiply_in(self.device, None if node.is_output else self.settings.compute_dtype)
         return self.dtype if node.is_output else self._compute_dtype
 
     def _error(self, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -246,8 +246,9 @@ class TorchEngine:
             if direct and not node.index:
                 continue  # feedback passes over it
             if direct and not node.is_output:
-                sent = torch_ops.feedback_to_source(top.synaptic, self._R[node.index], error, node.shape)
-                received.send(node.name, sent.to(self._compute_dtype))
+                R = self._R[node.index].to(self._precision(top))
+                sent = torch_ops.feedback_to_source(top.synaptic, R, error, node.shape).to(self._compute_dtype)
+                received.send(node.name, sent)
             source, (feedback, own) = node.sources[0], received.take(node.name)
             x_own = x.pop(node.name)  # nothing below reads it
             match node.layer:
@@ -286,9 +287,8 @@ class TorchEngine:
 
     def _increments(self, i: int, delta: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the Hebbian gate of layer `i` adds to W and to R: the same increment, where R learns."""
-        rule = self.settings.rule
-        layer, W, R = self.spec.weighted[i - 1].synaptic, self._W[i], self._R.get(i)
-        products = torch_ops.hebbian(layer, delta, x.to(delta.dtype), tuple(W.shape)).to(self.dtype)
+        rule, node, W, R = self.settings.rule, self.spec.weighted[i - 1], self._W[i], self._R.get(i)
+        products = torch_ops.hebbian(node.synaptic, delta, x.to(self._precision(node)), tuple(W.shape)).to(self.dtype)
         increment = products * (self.settings.eta / len(delta))
         learning = R if rule.R_takes_increments else None
         return torch_ops.shares(rule, increment, W, learning, self._mask_W.get(i), self._mask_R.get(i))

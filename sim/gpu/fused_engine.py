@@ -77,7 +77,7 @@ class FusedTorchEngine(GraphTorchEngine):
                     pooled[group.name] = self._pool(group._replace(pool=node), below, kept)
                     x[group.name] = pooled[group.name].x
                 case _:
-                    dtype = self._dtype_of(node)
+                    dtype = self._precision(node)
                     h = torch_ops.input_of_units(node.synaptic, self._W[node.index].to(dtype), below.to(dtype))
                     if group.pool:
                         pooled[group.name] = self._pool(group, h, kept)
@@ -133,6 +133,7 @@ class FusedTorchEngine(GraphTorchEngine):
                         len(images),
                     )
                 case _:
+                    self._precision(node)
                     if group.pool:
                         delta = fused.send_back(feedback, pooled[group.name])
                     else:
