@@ -23,7 +23,7 @@ from tqdm import tqdm
 from circuits.figures import save
 from network.errors import BadInput, unknown
 from sim.cli.parser import add_json, report
-from sim.config import config_text, make_config, read_config
+from sim.config import TrainConfig, config_text, make_config, read_config
 from sim.laboratory import STUDIES, Bench, measure, settings_of
 from sim.laboratory.figure import study_figure
 from sim.run_folder import RunFolder
@@ -67,8 +67,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(
             f"--seeds {seeds} --epochs {epochs}: expected at least 1 of each, and at most {MOST_SEEDS} seeds"
         )
-    flags = {"net": args.net, "rule": args.rule, "epochs": epochs, "batch_size": BATCH_SIZE}
-    config = make_config({**flags, "engine": "event", "dtype": "float64"}, "--{}")
+    config = bench_config(args.net, args.rule, epochs)
     bench = Bench.of(config)
     folder, rows = _open(Path(args.out), config_text(config))
     settings = [setting for study in studies for setting in settings_of(study, seeds, quick=args.quick)]
@@ -90,6 +89,12 @@ def run(args: argparse.Namespace) -> int:
     path = folder.path / "report.html"
     report(args, {"report": str(path), "chance": bench.chance, "rows": rows}, f"{table(rows)}\nreport: {path}")
     return 0
+
+
+def bench_config(net: str = NET, rule: str = "urfb", epochs: int = EPOCHS) -> TrainConfig:
+    """The training that the studies disturb; `sim.laboratory.Bench.of` makes a bench for it."""
+    flags = {"net": net, "rule": rule, "epochs": epochs, "batch_size": BATCH_SIZE}
+    return make_config({**flags, "engine": "event", "dtype": "float64"}, "--{}")
 
 
 def _open(out: Path, config: str) -> tuple[RunFolder, list[dict[str, Any]]]:

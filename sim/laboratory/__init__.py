@@ -2,7 +2,7 @@
 
 from sim.laboratory.bench import Bench
 from sim.laboratory.disturbance import Disturbance
-from sim.laboratory.measure import measure, settings_of
+from sim.laboratory.measure import measure, run_study, settings_of
 from sim.laboratory.studies import STUDIES, Study
 
-__all__ = ["STUDIES", "Bench", "Disturbance", "Study", "measure", "settings_of"]
+__all__ = ["STUDIES", "Bench", "Disturbance", "Study", "measure", "run_study", "settings_of"]

@@ -36,6 +36,11 @@ def settings_of(study: Study, seeds: int, *, quick: bool = False) -> list[dict[s
     ]
 
 
+def run_study(bench: Bench, study: Study, seeds: int = 1, *, quick: bool = False) -> list[dict[str, Any]]:
+    """All rows of a study, as `sim.laboratory.figure.study_figure` draws them; see `settings_of`."""
+    return [measure(bench, study, setting) for setting in settings_of(study, seeds, quick=quick)]
+
+
 def measure(bench: Bench, study: Study, setting: Mapping[str, Any]) -> dict[str, Any]:
     """One row: `setting`, one of `settings_of`, and what `measure_one` returns."""
     disturbance = study.series[setting["series"]](setting["value"])
