@@ -6,8 +6,8 @@ still in the core's cache; convolutions below a pooling learn, and feed back, by
 Sums are made in an order that does not depend on the number of threads, except in what torch computes itself.
 
 With `compute_dtype` bfloat16 maps of activity and delta are bfloat16, and so is a copy of the weights for the products;
-sums are float32 until they are written, and W and R, which learn, are float32. A unit's gate then sees the activity that
-was rounded: from |g h| = 1 - 2^-9 on it is 1.
+sums are float32 until they are written, and W and R, which learn, are float32. A unit's gate then sees the activity
+that was rounded: from |g h| = 1 - 2^-9 on it is 1.
 """
 
 from collections.abc import Iterator
