@@ -1,5 +1,6 @@
 """The circuits' own options, as flags and files spell them; engines that are no circuits refuse them."""
 
+import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,6 +40,22 @@ def circuit_settings(engine: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if "timing" in found:
         found["timing"] = None if found["timing"] == "ideal" else Timing.settled(found["timing"])
     return found
+
+
+def add_circuit_flags(parser: argparse.ArgumentParser, title: str) -> argparse._ArgumentGroup:
+    """The flags of the circuit itself, in a group of that title; how long things take is left to the command."""
+    circuit = parser.add_argument_group(title)
+    circuit.add_argument("--epsilon", type=float, help="rise of sigma_delta above its plateau (default 0.2)")
+    circuit.add_argument("--M", type=number_or("auto"), metavar="M|auto", help="bound of the outputs' inputs")
+    circuit.add_argument("--K", type=number_or("auto"), metavar="K|auto", help="bound of the feedback")
+    circuit.add_argument(
+        "--gate-phase",
+        type=number_or("auto"),
+        metavar="PHASE|auto",
+        help="share of a cycle after silent outputs are nearest 0 at which the gate opens",
+    )
+    circuit.add_argument("--unchecked", action="store_true", default=None, help="let what exceeds M and K pass")
+    return circuit
 
 
 def number_or(word: str) -> Callable[[str], float | str]:

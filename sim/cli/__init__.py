@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 COMMANDS = {
     "train": ("sim.cli.train", "train a network and keep the run in a folder"),
     "step": ("sim.cli.step", "present one batch from a file, write what every layer did"),
+    "view": ("sim.cli.view", "draw one presentation as a page to scrub through in a browser"),
     "show": ("sim.cli.show", "print a network's layers, units, weights and synapses"),
     "circuit": ("circuits.command", "simulate the microcircuits of Appendix 1, plot their cycles"),
     "timing": ("validation.timing", "disturb the timing of a network of circuits, see what it still learns"),

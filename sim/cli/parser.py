@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 def add_json(parser: argparse.ArgumentParser) -> None:
     """``--json [FILE]``: the result as JSON, on stdout or in a file."""
     parser.add_argument(
-        "--json", nargs="?", const="-", metavar="FILE", type=_writable, help="print the result as JSON, or write it"
+        "--json", nargs="?", const="-", metavar="FILE", type=writable, help="print the result as JSON, or write it"
     )
 
 
@@ -54,10 +54,10 @@ def add_figure(parser: argparse.ArgumentParser) -> None:
 def _drawable(text: str) -> str:
     if text and not text.lower().endswith(IMAGES):
         raise argparse.ArgumentTypeError(f"'{text}' is no image; expected a name that ends in {', '.join(IMAGES)}")
-    return _writable(text)
+    return writable(text)
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
     """A file name that can be written to, checked before the work and not after it."""
     if text not in ("", "-"):
         path = Path(text)

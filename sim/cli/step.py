@@ -21,7 +21,7 @@ import numpy as np
 from network.errors import BadInput
 from network.interchange import read_step, write_trace
 from network.rules import RULES, SCALES, effective_order, make_rule, why_before_update
-from sim.circuit_options import circuit_settings, number_or
+from sim.circuit_options import add_circuit_flags, circuit_settings, number_or
 from sim.cli.parser import add_json, note, report
 from sim.engine import CIRCUITS, DTYPES, ENGINES, Settings, open_engine
 
@@ -48,17 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--flip-probability", type=float, default=0.0, metavar="P", help="brsf, frsf: share of signs unlike those of W"
     )
     parser.add_argument("--feedback-scale", metavar="SCALE", help=f"signs of W: one of {', '.join(SCALES)}")
-    circuit = parser.add_argument_group(f"circuits (--engine {' or '.join(CIRCUITS)})")
-    circuit.add_argument("--epsilon", type=float, help="rise of sigma_delta above its plateau (default 0.2)")
-    circuit.add_argument("--M", type=number_or("auto"), metavar="M|auto", help="bound of the outputs' inputs")
-    circuit.add_argument("--K", type=number_or("auto"), metavar="K|auto", help="bound of the feedback")
-    circuit.add_argument(
-        "--gate-phase",
-        type=number_or("auto"),
-        metavar="PHASE|auto",
-        help="share of a cycle after silent outputs are nearest 0 at which the gate opens",
-    )
-    circuit.add_argument("--unchecked", action="store_true", default=None, help="let what exceeds M and K pass")
+    circuit = add_circuit_flags(parser, f"circuits (--engine {' or '.join(CIRCUITS)})")
     circuit.add_argument(
         "--timing",
         type=number_or("ideal"),

@@ -18,7 +18,7 @@ from sim.engine import Settings, describe, dropout_masks, saturated_shares
 from sim.event.circuit import Circuit
 from sim.event.output import OutputCircuit
 from sim.event.pools import Relays
-from sim.event.presentation import Presentation
+from sim.event.presentation import Presentation, Watch
 from sim.event.space import Space
 from sim.event.steps import Step, steps_of
 from sim.event.synapses import synapses_of
@@ -76,7 +76,9 @@ class EventEngine:
     def stage(self, array: np.ndarray) -> np.ndarray:
         return array
 
-    def present(self, images: np.ndarray, labels: np.ndarray, run: Run | None = None) -> StepTrace:
+    def present(
+        self, images: np.ndarray, labels: np.ndarray, run: Run | None = None, watch: Watch | None = None
+    ) -> StepTrace:
         """As `sim.engine.Engine.present`; with `run`, what happened in that one instead of what Remark 1 asks for.
 
         Parameters
@@ -86,6 +88,8 @@ class EventEngine:
         run : Run, optional
             Firings in order, with their times. With ideal timing only what comes before what matters, packets on their
             way and gates that close included.
+        watch : callable, optional
+            As `sim.event.presentation.Presentation.run`.
 
         Raises
         ------
@@ -98,7 +102,7 @@ class EventEngine:
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, space, keep=False, trace=trace
         )
-        presentation.run(self._steps_of(run))
+        presentation.run(self.steps_of(run), watch)
         trace.meta = describe("event", self.spec, self.settings, {"numba": numba.__version__})
         if self.settings.timing:
             trace.meta["misjudged"] = presentation.misjudged
@@ -111,7 +115,7 @@ class EventEngine:
         presentation = Presentation(
             self._circuit, self._pixels(images), np.asarray(labels), relays, self._space, keep=True
         )
-        presentation.run(self._steps_of(run))
+        presentation.run(self.steps_of(run))
         return presentation.wrong()
 
     def cut_control(self, unit: int) -> None:
@@ -139,7 +143,7 @@ class EventEngine:
         mask_W, mask_R = ({i: mask.astype(bool) for i, mask in masks.items()} for masks in (mask_W, mask_R))
         return Weights(W, R, mask_W, mask_R)
 
-    def _steps_of(self, run: Run | None) -> tuple[Step, ...]:
+    def steps_of(self, run: Run | None) -> tuple[Step, ...]:
         """Those of `run`, or of what Remark 1 asks for."""
         if run is None:
             return self._steps

@@ -143,6 +143,10 @@ class OutputUnits(Membrane):
             np.copyto(self._delta, self._errors.at(time), where=~self._read)
         return self._delta
 
+    def control(self, time: float) -> np.ndarray:
+        """tc at `time`; 0 before the units are taught, once they have been read, and with ideal timing."""
+        return np.zeros(self.shape) if self._errors is None else np.where(self._read, 0.0, self._errors.control(time))
+
     def read(self, begin: float, end: float, units: np.ndarray | None = None) -> None:
         """The gate, open from `begin` to `end`, reads δ, which stays the activity from then on."""
         if self._errors is None or self._delta is None:

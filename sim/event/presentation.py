@@ -1,6 +1,7 @@
 """One presentation through the circuit: what every step of a run does to the units and their synapses."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,31 @@ from sim.event.steps import Step
 from sim.event.tags import Tags
 from sim.event.threads import one_blas_thread
 from sim.event.units import HiddenUnits, inside, outside
+
+Watch = Callable[["Presentation", float], None]
+
+
+class Look(NamedTuple):
+    """What somebody who looks at a layer sees, (N, C, H, W) or (N, units).
+
+    Attributes
+    ----------
+    potential, activity : numpy.ndarray
+        p, and what the units put out: x, or δ from `replace` on (of the output from `teach` on).
+    replaced : numpy.ndarray of bool
+        Which units put out δ.
+    u, v : numpy.ndarray of int8
+        0 until they act. Of the output, which has none: zeros.
+    control : numpy.ndarray
+        tc of the output; zeros elsewhere, and with ideal timing.
+    """
+
+    potential: np.ndarray
+    activity: np.ndarray
+    replaced: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+    control: np.ndarray
 
 
 class Presentation:
@@ -48,6 +74,8 @@ class Presentation:
         Membrane potentials by layer at ``settle``, (N, H, W, C) or (N, units): h.
     misjudged : dict of int to int
         How many units of a layer latched another u or v than for the x that they were on their way to; with a trace.
+    tags : Tags
+        The synapses' tags, and the weights as they are now.
     """
 
     def __init__(
@@ -62,8 +90,8 @@ class Presentation:
         self._hidden = {node.index: HiddenUnits(node, *common, float(self._spec.gain)) for node in hidden}
         self._output = OutputUnits(output, *common, circuit.output)
         self._units: dict[int, HiddenUnits | OutputUnits] = {**self._hidden, output.index: self._output}
-        self._tags = Tags(circuit, keep, trace)
-        self._paths = Paths(circuit, self._units, self._tags, pixels, relays, space)
+        self.tags = Tags(circuit, keep, trace)
+        self._paths = Paths(circuit, self._units, self.tags, pixels, relays, space)
         # Packets on their way, and bounds of what is in them, by the firing that is their arrival.
         self._up: dict[int, tuple[np.ndarray, float]] = {}
         self._down: dict[int, list[tuple[np.ndarray, float]]] = {}
@@ -71,16 +99,37 @@ class Presentation:
         self.potential: Arrays = {}
         self.misjudged: dict[int, int] = {}
 
-    def run(self, steps: Iterable[Step]) -> None:
-        """Do `steps`, one after the other."""
+    def run(self, steps: Iterable[Step], watch: Watch | None = None) -> None:
+        """Do `steps`, one after the other.
+
+        `watch` is called with the time of each before it happens, and with infinity when all have: who wants to `look`
+        at an earlier time does so then.
+        """
         end = 0.0
         with one_blas_thread():
             for step in steps:
+                if watch is not None:
+                    watch(self, step.time)
                 getattr(self, f"_{step.kind}")(step)
                 end = max(end, step.time)
+            if watch is not None:
+                watch(self, float("inf"))
         if self._trace is not None:
             for layer in self._units:
                 self._note_delta(layer, end + (self._timing.of("settling", layer) if self._timing else 0.0))
+
+    def look(self, layer: int, time: float) -> Look:
+        """A layer at `time`, seconds, which is not before that of the last step; changes nothing beyond rounding."""
+        units = self._units[layer]
+        potential, activity = units.potential(time), units.activity(time)
+        replaced = np.zeros(units.shape, dtype=bool) if units.replaced is None else units.replaced
+        u, v, control = (np.zeros(units.shape, dtype=kind) for kind in (np.int8, np.int8, float))
+        if isinstance(units, HiddenUnits):
+            u, v = units.shutdown()
+        else:
+            control = units.control(time)
+        seen = (potential, activity, replaced, u, v, control)
+        return Look(*(outside(values.reshape(units.shape)) for values in seen))
 
     def wrong(self) -> int:
         """How many images the outputs class wrongly."""
@@ -93,7 +142,7 @@ class Presentation:
 
     def _send(self, step: Step) -> None:
         """The activity of the layers below leaves for this one."""
-        units, synapses, W = self._units[step.layer], self._circuit.synapses[step.layer], self._tags.W[step.layer]
+        units, synapses, W = self._units[step.layer], self._circuit.synapses[step.layer], self.tags.W[step.layer]
         source = units.node.sources[0]
         x = self._paths.put_out(source, step.time, remember=True)
         drive = self._space.empty("drive", units.node.name, shape=units.shape, dtype=x.dtype)
@@ -171,14 +220,14 @@ class Presentation:
         if step.units is not None:
             some = inside(step.units, units.shape, units.node)
             delta, part = delta * some, float(some.mean())
-        increment = self._space.like("increment", layer, array=self._tags.W[layer])
+        increment = self._space.like("increment", layer, array=self.tags.W[layer])
         self._circuit.synapses[layer].products(delta, x, increment, self._paths.listed(units.node, x))
         increment *= self._settings.eta / len(x)
-        self._tags.add(layer, increment, part)
+        self.tags.add(layer, increment, part)
 
     def _consolidate(self, step: Step) -> None:
         """Tags, where there are any, become weights."""
-        self._tags.consolidate(step.layer)
+        self.tags.consolidate(step.layer)
 
     def _note_delta(self, layer: int, time: float, gate: Step | None = None) -> None:
         """Put δ into the trace: that of the units concerned by a gate, or of all that are not there yet."""

@@ -70,6 +70,17 @@ class Tags:
         """The weights that feedback passes."""
         return self.W if self._circuit.settings.rule.symmetric else self.R
 
+    def seen(self, layer: int) -> tuple[np.ndarray | None, ...]:
+        """W, R, and the tags of both, as they are now; where nothing has changed these are the same arrays.
+
+        In the engine's layout, see `outside`. None for what is not there.
+        """
+        return self.W[layer], self.R.get(layer), *self._waiting.get(layer, (None, None))
+
+    def outside(self, layer: int, values: np.ndarray) -> np.ndarray:
+        """Weights or tags of a layer in the layout of `network.weights.Weights`."""
+        return self._circuit.synapses[layer].outside(values)
+
     def consolidate(self, layer: int) -> None:
         """Tags, where there are any, become weights."""
         if layer not in self._waiting:
@@ -87,5 +98,5 @@ class Tags:
                 self.R[layer] = self.R[layer] + dR
 
     def _note(self, increments: Arrays, layer: int, increment: np.ndarray) -> None:
-        made = self._circuit.synapses[layer].outside(increment)
+        made = self.outside(layer, increment)
         increments[layer] = increments[layer] + made if layer in increments else made

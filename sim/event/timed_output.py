@@ -44,6 +44,10 @@ class ErrorUnits:
         """δ at `time`, seconds; (N, classes)."""
         return self._follow(np.full(self._h.shape, time))[..., exact.LAST]
 
+    def control(self, time: float) -> np.ndarray:
+        """tc at `time`, seconds, as it reaches the units; (N, classes), -1, 0 or 1."""
+        return self._connected * sigma_t(self.at(time - self._timing.loop), 1.0, -self._mu)
+
     def read(self, begin: float, end: float, where: np.ndarray) -> np.ndarray:
         """What a gate reads that is open from `begin` to `end`.
 

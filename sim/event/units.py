@@ -125,7 +125,7 @@ class HiddenUnits(Membrane):
         if replaced is None:
             share(lambda b, e: kernels.settle(p[b:e], gain, out[b:e]), p.size, p.size)
         else:
-            u, v = self._shutdown()
+            u, v = self.shutdown()
             share(
                 lambda b, e: kernels.put_out(p[b:e], replaced[b:e], u[b:e], v[b:e], K, gain, out[b:e]), p.size, p.size
             )
@@ -177,7 +177,7 @@ class HiddenUnits(Membrane):
         share(lambda b, e: kernels.latch(x[b:e], u[b:e], v[b:e]), x.size, x.size)
         return u, v
 
-    def _shutdown(self) -> tuple[np.ndarray, np.ndarray]:
+    def shutdown(self) -> tuple[np.ndarray, np.ndarray]:
         """u and v; at rest until they were latched."""
         if self._uv is None:
             size = math.prod(self.shape)
