@@ -12,7 +12,14 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 # What each circuit example has to print. Examples of other parts only have to run.
 PRINTED = {
-    "output_error_circuit": ["h =  2.0, s =  1: oscillating, reads 0.049", "h =  0.5, s = -1: settled, reads -0.500"],
+    "output_error_circuit": [
+        "h =  2.0, s =  1: oscillating, reads 0.049",
+        "h =  0.5, s = -1: settled, reads -0.500",
+        "no delay: sliding, comes down to 1.000",
+        "D = tau: oscillating, comes down to 0.368",
+        "h = 5, above M = 4: settled, comes down to 1.000",
+    ],
+    "learning_without_symmetric_weights": ["URFB as a circuit: the same error after 20 of 20 epochs"],
     "feedback_shutdown_circuit": ["share of units misjudged"],
     "learning_in_your_network": ["1.19 (gate at silence), 2.06 (gate at the peak)"],
     "convergence_to_the_exact_solution": ["dt = 0.05 ms: mean difference 0.0"],
