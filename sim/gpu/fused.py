@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from network.errors import BadInput
 from network.layers import Conv, Maxpool
 from sim.gpu import kernels
 from sim.gpu.masks import BLOCK, Masks
 
 UNITS = 1024  # of one program
 PIXELS = 64  # multiplied at a time by one program
+MOST = 2**31 - UNITS  # an index has 31 bits, and that of the last program goes beyond the end
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class TritonMasks(Masks):
     """`Masks`, each in one kernel."""
 
     def draw(self, begin: Tensor, units: int, threshold: int) -> Tensor:
+        _check_count(units)
         kept, blocks = torch.empty(units, dtype=torch.bool, device=begin.device), self.blocks(units)
         count = blocks.shape[1]
         kernels.draw[(count,)](begin, self.within, blocks, kept, units, threshold, count, BLOCK)
@@ -65,7 +68,13 @@ def pool(h: Tensor, windows: Windows, kept: Tensor | None, scale: float, flat: b
         Of the units that are kept.
     flat : bool
         Whether the result lies in the order N, C, H', W', as full layers read it; else with channels together.
+
+    Raises
+    ------
+    BadInput
+        For more values than the kernels can count.
     """
+    _check_count(h.numel())
     (channels, height, width), (_, rows, columns) = windows.shape, windows.pooled
     h, count = h.contiguous(memory_format=torch.channels_last), len(h)
     layout = torch.contiguous_format if flat else torch.channels_last
@@ -105,6 +114,7 @@ def increment_of_winners(layer: Conv, images: Tensor, feedback: Tensor, pooled: 
     images = images.contiguous(memory_format=torch.channels_last)
     inputs, (kh, kw) = images.shape[1], layer.kernel
     taps = inputs * kh * kw
+    _check_count(max(images.numel(), len(images) * filters * taps))
     sums = torch.empty((len(images), filters, inputs, kh, kw), dtype=torch.float32, device=images.device)
     strides = images.stride(0), images.stride(2), images.stride(3)
     kernels.increment_of_winners[(len(images),)](
@@ -118,6 +128,7 @@ def increment_of_winners(layer: Conv, images: Tensor, feedback: Tensor, pooled: 
 def grow(targets: list[Tensor], products: Tensor, rates: list[float], masks: list[Tensor | None]) -> None:
     """Add `products` to W, and to R where there is a second target, times a rate each, where connections exist."""
     W, R = targets[0], targets[-1]
+    _check_count(W.numel())
     products = _as(W, products)
     mask_W, mask_R = masks[0], masks[-1]
     kernels.grow[_grid(W)](
@@ -135,6 +146,14 @@ def _as(like: Tensor, tensor: Tensor) -> Tensor:
     if tensor.stride() == like.stride():
         return tensor
     return torch.empty_like(like, dtype=tensor.dtype).copy_(tensor)
+
+
+def _check_count(values: int) -> None:
+    if values > MOST:
+        raise BadInput(
+            f"the kernels of a GPU count to {MOST:,}, and one array has {values:,} values; "
+            "a smaller --batch-size has fewer, or take --kernels plain"
+        )
 
 
 def _grid(tensor: Tensor) -> tuple[int]:

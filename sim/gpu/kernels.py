@@ -3,7 +3,7 @@
 Maps are (N, H, W, C) in memory; what is pooled is given by its strides. A unit's code is the place of the winner in its
 window, counted by row, or `SHUT`, where no feedback passes: the winner is saturated or lies in the padding, or the unit
 was dropped. Every sum is made by one program in one order: the same input gives the same bits. Sizes are part of what
-is compiled, so that no index needs a division; an index has 31 bits.
+is compiled, so that no index needs a division; an index has 31 bits, which `sim.gpu.fused` sees to.
 """
 
 # Triton is not installed everywhere, and its own annotations are not those of what a kernel takes.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from network.errors import BadInput
 from network.layers import Conv, Maxpool
 from network.spec import NetworkSpec
 from sim import torch_ops
@@ -125,6 +126,20 @@ def test_w_and_r_grow_by_one_increment(count):
     alone = [W.clone()]
     fused.grow(alone, products, [0.1], [None])
     assert apart(alone[0], W + 0.1 * products) <= ALLOWED
+
+
+def test_what_an_index_cannot_count_is_refused():
+    _, _, geometry = pooling("3", True)
+    images = -(-(2**31) // int(np.prod(geometry.shape)))
+    many = torch.empty((images, *geometry.shape), device="meta")  # takes no memory
+    with pytest.raises(BadInput, match="a smaller --batch-size has fewer, or take --kernels plain"):
+        fused.pool(many, geometry, None, 1.0, False)
+    weights = torch.empty(2**31, device="meta")
+    with pytest.raises(BadInput, match="2,147,483,648 values"):
+        fused.grow([weights], weights, [0.1], [None])
+    masks = fused.TritonMasks(presentation(SIMPLE, "urfb", shape=SHAPE)[0], settings_of("urfb"), "cpu")
+    with pytest.raises(BadInput, match="values"):
+        masks.draw(torch.empty(4, device="meta"), 2**31, 1)
 
 
 def test_the_layers_of_these_tests_are_grouped():
