@@ -15,7 +15,7 @@ from network.errors import BadInput, did_you_mean
 
 # What may change when a run is resumed: how far it goes, where it computes, what is measured beside and when it is
 # saved, never what it computes.
-MAY_CHANGE = ("epochs", "data_dir", "device", "kernels", "concordance", "save_every")
+MAY_CHANGE = ("epochs", "data_dir", "device", "kernels", "concordance", "save_every", "tensorboard")
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -148,6 +148,9 @@ class TrainConfig:
             description="epochs from one record in the run's folder to the next; default 1, and on a GPU so many that "
             "writing takes 5 % of the time",
         ),
+    ] = None
+    tensorboard: Annotated[
+        bool | None, Field(description="write errors, images a second and alignments for TensorBoard beside the run")
     ] = None
     # Of the circuits only; without a value it is theirs, see `sim.engine.Settings`.
     timing: Annotated[

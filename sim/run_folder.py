@@ -31,6 +31,7 @@ from sim import ranks
 from sim.config import TrainConfig, config_text, make_config, read_config
 
 CONFIG, METRICS, WEIGHTS, ENVIRONMENT = "config.toml", "metrics.jsonl", "weights.safetensors", "environment.txt"
+EVENTS = "events.out.tfevents.hebb"  # of TensorBoard, which knows such files by their names
 FIGURES = ("errors.svg", "alignment.svg", "concordance.svg", "forgetting.svg")
 
 
@@ -167,7 +168,7 @@ def read_weights(path: Path) -> tuple[Weights, int]:
 
 def discard(path: Path) -> None:
     """Remove the files that a run writes, and the folder if nothing else is in it."""
-    for name in (CONFIG, METRICS, WEIGHTS, ENVIRONMENT, *FIGURES):
+    for name in (CONFIG, METRICS, WEIGHTS, ENVIRONMENT, EVENTS, *FIGURES):
         (path / name).unlink(missing_ok=True)
     if not any(path.iterdir()):
         path.rmdir()

@@ -30,6 +30,7 @@ from sim.first_phase import network_of, take_over
 from sim.health import check_health
 from sim.run_folder import ENVIRONMENT, RunFolder, unused_folder
 from sim.saving import Saves
+from sim.tensorboard import check_tensorboard, open_board
 from sim.updates import Update, parse_schedule
 
 
@@ -133,6 +134,8 @@ def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
         config.dropout_mask, config.compute_dtype, **circuit,
     )  # fmt: skip
     check_presentation(config)
+    if config.tensorboard:
+        check_tensorboard()
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
     data = load_data(config.data, config.data_dir, config.image_size)
     spec = network_of(config, data.image_shape, data.classes)
@@ -175,6 +178,7 @@ def _epochs(
     forgetting = Forgetting(engine, data.test, data.classes)
     normalised = any(node.synaptic.norm for node in engine.spec.weighted)
     saves, saved = Saves(config.save_every, config.epochs, engine.device), len(rows)
+    board = open_board(folder, rows) if config.tensorboard else None
     warned = False
     bar = tqdm(
         total=config.epochs * updates,
@@ -224,6 +228,8 @@ def _epochs(
                 with saves.timed():
                     folder.write_epoch([*rows, row], weights or engine.weights())
                 saved = epoch
+            if board:
+                board.write(row)
             rows.append(row)
             bar.set_postfix_str(summary(row), refresh=sys.stderr.isatty())
     except KeyboardInterrupt:

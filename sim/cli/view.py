@@ -98,8 +98,8 @@ def _of_data(args: argparse.Namespace) -> "tuple[Recording, dict[str, Any]]":
         theirs = {name: value for name, value in asdict(folder.read_config()).items() if value is not None}
         # Of what only training reads, nothing may hold the event engine up.
         values = {**theirs, **given, "kernels": "auto", "device": "cpu"}
-        values.pop("compute_dtype", None)
-        values.pop("dt", None)
+        for name in ("compute_dtype", "dt", "tensorboard"):
+            values.pop(name, None)
         where = f"{args.run}, after epoch {len(rows)}"
     if values.get("timing") in (None, "ideal"):
         values["timing"] = TIMING
