@@ -5,7 +5,7 @@ The feedback-shutdown circuit: saturated units receive no feedback
 Y. Amit, "Deep learning with asymmetric connections and Hebbian updates",
 Frontiers in Computational Neuroscience 13:18 (2019), Appendix 1, equation (3) and figure 15.
 
-The derivative of the saturation, 1 for |h| < 1 and 0 beyond, is computed by two neurons: u is active when the unit's
+The derivative of the saturation, 1 for -1 < h < 1 and 0 beyond, is computed by two neurons: u is active when the unit's
 activity x has reached 1, v when it has reached -1, and either pushes the feedback out of the range that passes. As
 the membrane potential takes its time, a unit just beyond saturation is misjudged when the circuit is read too early.
 """

@@ -1,8 +1,10 @@
 """One presentation as ``.npz`` files, so that anyone's implementation can be held against any engine.
 
-In:  ``images`` (N, C, H, W), ``labels`` (N,), ``W/<i>``, ``R/<i>``; optionally ``mask_W/<i>``, ``mask_R/<i>``, and of
-     layers with batch normalisation ``gamma/<i>``, ``beta/<i>`` (1 and 0 where left out).
-Out: ``h/<i>``, ``x/<i>``, ``delta/<i>``, ``dW/<i>``, ``dR/<i>``, ``ties``, ``meta`` (JSON).
+In:
+    ``images`` (N, C, H, W), ``labels`` (N,), ``W/<i>``, ``R/<i>``; optionally ``mask_W/<i>``, ``mask_R/<i>``, and of
+    layers with batch normalisation ``gamma/<i>``, ``beta/<i>`` (1 and 0 where left out).
+Out:
+    ``h/<i>``, ``x/<i>``, ``delta/<i>``, ``dW/<i>``, ``dR/<i>``, ``ties``, ``meta`` (JSON).
 
 i = 1, 2, ... counts only the layers with weights, from the input. Nothing is ever unpickled.
 """
