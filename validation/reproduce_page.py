@@ -25,6 +25,7 @@ from validation.experiment_figures import (
     curves_figure,
     filters_figure,
 )
+from validation.forgetting_figure import forgetting_pictures
 from validation.judging import LEVEL, Spread
 from validation.report import Picture, Report, Section
 
@@ -190,6 +191,7 @@ def _figures(made: Reproduction) -> list[Section]:
         pictures += _filters(made)
     if was_measured(results):
         pictures += _concordance(made)
+    pictures += forgetting_pictures(results)
     if experiment.figure != "table":
         caption = (
             f"Training error, measured with dropout on (solid), and validation error (dotted); {several}, shades are "

@@ -16,6 +16,7 @@ from sim.experiments.fig8 import FIG8
 from sim.experiments.fig9 import FIG9
 from sim.experiments.fig10 import FIG10
 from sim.experiments.fig11 import FIG11
+from sim.experiments.forgetting import FORGETTING
 from sim.experiments.table2 import TABLE2
 from sim.experiments.table3 import TABLE3
 from sim.experiments.table4 import TABLE4
@@ -23,7 +24,7 @@ from sim.experiments.table5 import TABLE5
 
 AMIT = (FIG4, FIG5, FIG6, FIG7, FIG8, FIG9, FIG10, FIG11)
 LIAO = (TABLE2, TABLE3, TABLE4, TABLE5)
-EXTENSIONS = (EPSILON, DECAY, CONCORDANCE)
+EXTENSIONS = (EPSILON, DECAY, CONCORDANCE, FORGETTING)
 EXPERIMENTS = {experiment.name: experiment for experiment in (*AMIT, *LIAO, *EXTENSIONS)}
 
 

@@ -173,7 +173,7 @@ def test_the_figure_shows_the_last_epochs():
     labels, errors = last_blocks(rows)
     assert labels.tolist() == [1, 0] * 3 and errors[0, 1] == pytest.approx(0.2)
     image = plot_forgetting([{"epoch": 1}, *rows])
-    assert np.shape(image.get_array()) == (2, 6)
+    assert np.asarray(image.get_array()).shape == (2, 6)
 
 
 @pytest.mark.parametrize("name", ["block", "refresh"])
