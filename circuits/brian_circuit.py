@@ -1,5 +1,6 @@
 """What the two Brian2 circuits share: a mapping of named objects, and inputs in all the ways Brian2 knows."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -156,13 +157,14 @@ def unique_prefix(prefix: str | None, default: str, member: str) -> str:
     """What the names of a circuit's objects begin with: the user's own, or `default`, numbered where it is taken."""
     if prefix is not None:
         return prefix
-    return find_name(f"{default}*", names=_prefixes(member))
+    return find_name(f"{default}*", names=_prefixes(default, member))
 
 
-def _prefixes(member: str) -> set[str]:
-    """The prefixes taken by living circuits."""
+def _prefixes(default: str, member: str) -> set[str]:
+    """The prefixes taken by living circuits, and by living objects of the user that are named as if by one."""
     names = {getattr(instance(), "name", "") for instance in set(brian2.Nameable.__instances__())}
-    return {name.removesuffix(f"_{member}") for name in names if name.endswith(f"_{member}")}
+    taken = {name.removesuffix(f"_{member}") for name in names if name.endswith(f"_{member}")}
+    return taken | {match[0] for name in names if (match := re.match(rf"{default}(_\d+)?(?=_)", name))}
 
 
 def check_coupling(coupling: str | None, delay: brian2.Quantity, dt: brian2.Quantity | None) -> str:

@@ -63,7 +63,8 @@ class OutputErrorCircuit(BrianCircuit):
         Input of the units, dimensionless; see `circuits.brian_circuit.InputVariable`. Where synapses of the user drive
         h, give the value it starts from.
     s : as `h`
-        Supervision: 1 for the class presented, -1 for the others.
+        Supervision: 1 for the class presented, -1 for the others. A variable of the user's own may also be 0, where
+        nobody teaches: the unit is silent then.
     parameters : OutputError
     tau, delay : brian2.Quantity, optional
         τ and D where they differ from those of `parameters`, e.g. ``10*ms``; one for all, or one per unit.
@@ -79,6 +80,9 @@ class OutputErrorCircuit(BrianCircuit):
         still slides along its plateau, and is never shut off.
     units : int, optional
         How many, where neither `h` nor `s` says so.
+    equations : str, optional
+        Variables to add to the error units, one for each pathway where several drive h or s: Brian2 sums one into each,
+        ``equations="ahead : 1\\nback : 1"`` with ``h="ahead + back"``.
     dt : brian2.Quantity, optional
         Time step of all objects; Brian2's default clock where not given.
     namespace : dict, optional
@@ -135,6 +139,7 @@ class OutputErrorCircuit(BrianCircuit):
         coupling: str | None = None,
         tau_control: Any = None,
         units: int | None = None,
+        equations: str = "",
         dt: Any = None,
         namespace: dict[str, Any] | None = None,
         record: Any = True,
@@ -161,7 +166,7 @@ class OutputErrorCircuit(BrianCircuit):
 
         error = brian2.NeuronGroup(
             self.units,
-            "\n".join([EQUATIONS, CONTROL.equation, *(variable.equation for variable in inputs.values())]),
+            "\n".join([EQUATIONS, CONTROL.equation, equations, *(variable.equation for variable in inputs.values())]),
             method="exponential_euler",
             events=CONTROL.events,
             namespace=self._namespace(namespace or {}),
