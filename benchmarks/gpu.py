@@ -27,13 +27,13 @@ if __name__ == "__main__":  # as a script, Python has put this file's folder fir
 from benchmarks.cpu import CLASSES, IMAGE, check_torch, spread
 from benchmarks.gpu_forms import OURS, Images, Learn, engines, learner
 from benchmarks.gpu_peers import COMPILED, EAGER, compiled_of, theirs
-from benchmarks.limits import BYTES, GPU, speed, work_of, yardsticks
+from benchmarks.limits import BYTES, CPU, GPU, Sizes, speed, work_of, yardsticks
 from benchmarks.peers import first_line, not_for
 from network.errors import BadInput
 from network.spec import NetworkSpec
 from sim.cli.parser import note
 
-YARDSTICKS = GPU
+YARDSTICKS = {"cuda": GPU, "cpu": CPU}
 ROUNDS, QUICK_ROUNDS = 11, 5
 EPOCHS = 3  # of those as in training, after a first one
 PAPER = 1000  # epochs of 90 updates
@@ -101,13 +101,18 @@ def compare(net: str, options: argparse.Namespace) -> dict[str, Any]:
     chosen = options.peers if options.peers is not None else list(EAGER) + compiled_of(net, options.quick)
     more, why = theirs(spec, data, {name: (EAGER | COMPILED)[name] for name in chosen}, size, options.compile_limit)
     variants, skipped = variants | more, skipped | why
-    measures = yardsticks(options.device, precisions, YARDSTICKS)
+    measures = yardsticks(options.device, precisions, sizes_of(options))
     seconds = measured_in_turn(variants, measures, options)
     found = summary(spec, options, seconds, precisions)
     for name, group in groups.items():
         found["variants"][name] |= as_in_training(group[0], data, options) if len(group) == 1 else {}
     note(f"{net}: measured in {time.monotonic() - began:.0f} s")
     return {**found, "skipped": skipped}
+
+
+def sizes_of(options: argparse.Namespace) -> Sizes:
+    """Of the yardsticks of a device."""
+    return YARDSTICKS[options.device.split(":")[0]]
 
 
 def ours(
@@ -189,7 +194,7 @@ def summary(
     measures = {name: seconds[name] for name in (*(f"product {name}" for name in precisions), "copy")}
     baseline = next(name for name in seconds if name not in measures)
     work = {name: work_of(spec, options.batch_size, name) for name in precisions}
-    speeds = {name: [speed(name, each, YARDSTICKS) for each in values] for name, values in measures.items()}
+    speeds = {name: [speed(name, each, sizes_of(options)) for each in values] for name, values in measures.items()}
     variants = {}
     for name, values in seconds.items():
         if name in measures:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks import gpu, gpu_forms, gpu_peers
-from benchmarks.limits import Sizes
+from benchmarks.limits import Sizes, work_of
 from benchmarks.peers import PEERS
 from network.spec import NetworkSpec
 from sim.cli import main
@@ -21,7 +21,7 @@ needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GP
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(gpu_forms, "recording", lambda: Recorder)
-    monkeypatch.setattr(gpu, "YARDSTICKS", Sizes(64, 1 << 16))
+    monkeypatch.setitem(gpu.YARDSTICKS, "cpu", Sizes(64, 1 << 16))
     monkeypatch.setattr(gpu, "EPOCHS", 1)
     torch.set_num_threads(1)
 
@@ -41,10 +41,27 @@ def test_the_benchmark_measures_forms_and_peers(small, tmp_path, capsys):
     assert ("BioTorch fa" in variants) != ("BioTorch fa" in skipped)
     assert variants["graph"]["over_baseline"]["median"] == 1
     for name, one in variants.items():
-        assert one["milliseconds"] > 0 and one["share_of_bytes"]["most"] > 0 and one["share_of_products"]["most"] > 0
+        assert one["milliseconds"] > 0 and one["precision"] == gpu.precision_of(name)
         assert ("epoch_milliseconds" in one) == (name in gpu_forms.OURS)
     assert "1000 epochs of 2 updates" in shown and "ready: graph" in notes
     assert (tmp_path / "roofline.png").stat().st_size > 10_000
+
+
+def test_shares_and_ratios_are_those_worked_out_by_hand():
+    spec = NetworkSpec.parse(NET, (3, 32, 32), 10)
+    work, sizes = work_of(spec, 8, "tfloat32"), Sizes(10, 100)
+    options = Namespace(device="hand", batch_size=8)
+    seconds = {"graph": [2.0, 4.0], "graph, tfloat32": [1.0, 1.0], "copy": [0.5, 0.25]}
+    seconds |= {"product float32": [1.0, 1.0], "product tfloat32": [0.5, 0.5]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(gpu.YARDSTICKS, "hand", sizes)
+        found = gpu.summary(spec, options, seconds, ["float32", "tfloat32"])
+    fast = found["variants"]["graph, tfloat32"]
+    assert fast["milliseconds"] == 1000 and fast["images_per_second"] == 8
+    assert fast["over_baseline"] == {"median": 0.375, "least": 0.25, "most": 0.5}
+    assert fast["share_of_products"]["median"] == pytest.approx(work.operations / (2 * 10**3 / 0.5))
+    assert fast["share_of_bytes"]["least"] == pytest.approx(work.bytes / (200 / 0.25))
+    assert found["speeds"] == {"product float32": 2000, "product tfloat32": 4000, "copy": 600}
 
 
 def test_several_seeds_are_counted_as_several_updates(small, monkeypatch):
