@@ -11,6 +11,7 @@ from sim.engine import CIRCUITS
 from validation.agreement import Agreements, agree
 from validation.cases import Case, cases, trained_cases
 from validation.claims import Claim, all_pass
+from validation.dropout import check_dropout
 from validation.evidence import check_laws
 from validation.learning import Learned, check_depth, learn_in_both_orders, learning_claim
 from validation.locality import excess_of_locality, lively_unit
@@ -127,6 +128,7 @@ def certify(
     found.claims += check_laws(small, found.checked, lambda case: seen(f"laws: {case}"))
     found.claims.append(_locality(small, found.checked))
     found.claims.append(_backpropagation(small, found.checked))
+    found.claims.append(check_dropout(small, found.checked))
     specs = [(net, NetworkSpec.parse(net, (3, 32, 32), 10)) for net in PRESETS]
     circuit = next((v for v in found.checked if v.engine in CIRCUITS and v.ratio is None), None)
     if circuit:
