@@ -202,14 +202,18 @@ def make_config(values: Mapping[str, Any], spell: str = "{}", *, strict: bool = 
     BadInput
         Naming the field as the user wrote it, its value, and what would work.
     """
-    for name in values:
+    for name, value in values.items():
         if name not in FIELDS:
             raise BadInput(f"{_spelled(spell, repr(name)[1:-1])}: no such setting{did_you_mean(name, FIELDS)}")
+        if isinstance(value, str) and not _is_text(value):  # a shell hands over any bytes
+            raise BadInput(f"{_spelled(spell, name)} {value!r}: expected text in UTF-8")
     try:
         # A dataclass is made from named values strictly only when they come as JSON.
         return _ADAPTER.validate_json(json.dumps(dict(values), default=str), strict=strict)
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:
+            raise BadInput(f"settings: {first['msg'][0].lower() + first['msg'][1:]}") from None
         name = str(first["loc"][0])
         choices = choices_of(name)
         if choices:
@@ -217,6 +221,14 @@ def make_config(values: Mapping[str, Any], spell: str = "{}", *, strict: bool = 
         else:
             what = first["msg"][0].lower() + first["msg"][1:]
         raise BadInput(f"{_spelled(spell, name)} {str(values[name])!r}: {what}") from None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def choices_of(name: str) -> tuple[str, ...]:
@@ -251,7 +263,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
             values = tomllib.load(file)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: not TOML: {error}") from None
     make_config(values, spell=f"{path}: {{}}", strict=True)
     return values

@@ -53,7 +53,7 @@ class RunFolder:
         run = cls(Path(path))
         if not ranks.is_first():
             return run
-        if (run.path / CONFIG).exists() or (run.path / WEIGHTS).exists():
+        if (run.path / CONFIG).exists() or run._has_learned():
             raise BadInput(
                 f"--out {path}: holds a run already, and no run is ever overwritten; "
                 f"continue it with --resume {path}, or name another folder"
@@ -65,6 +65,13 @@ class RunFolder:
                 f"--out {path}: cannot be made ({error.strerror}); name a folder in a place of your own"
             ) from None
         return run
+
+    def _has_learned(self) -> bool:
+        """Whether there are weights of an epoch; a run that is killed before it has a config leaves those it drew."""
+        try:
+            return (self.path / WEIGHTS).exists() and read_weights(self.path / WEIGHTS)[1] > 0
+        except BadInput:
+            return True  # somebody's, whatever they are
 
     @classmethod
     def open(cls, path: str | Path, called: str = "--resume") -> "RunFolder":
@@ -97,6 +104,10 @@ class RunFolder:
         return self.path / name
 
     def write_config(self, config: TrainConfig) -> None:
+        """Write the config, and clear away what a process that was killed left half written."""
+        if ranks.is_first():
+            for left in self.path.glob(".*.tmp"):
+                left.unlink(missing_ok=True)
         self.write(CONFIG, config_text(config))
 
     def read_config(self) -> TrainConfig:
@@ -121,7 +132,7 @@ class RunFolder:
         """
         weights, epoch = read_weights(self.path / WEIGHTS)
         rows = self.read_metrics()[:epoch] if epoch else []
-        if not all(_is_row(row) for row in rows) or [row["epoch"] for row in rows] != list(range(1, epoch + 1)):
+        if len(rows) != epoch or not all(_is_row(row) and row["epoch"] == n for n, row in enumerate(rows, start=1)):
             raise BadInput(
                 f"{self.path / METRICS}: damaged, its rows are not epochs 1 to {epoch}, where {WEIGHTS} stands"
             )
@@ -132,7 +143,7 @@ class RunFolder:
         path = self.path / METRICS
         try:
             return [json.loads(line) for line in path.read_text().splitlines()]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise BadInput(f"{path}: cannot be read ({error})") from None
 
 
@@ -161,7 +172,7 @@ def read_weights(path: Path) -> tuple[Weights, int]:
         if written and written != _sum(arrays):
             raise ValueError("its numbers are not those that were written")
         weights = Weights.of(arrays)
-    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, safetensors.SafetensorError) as error:
         raise BadInput(f"{path}: damaged, or not the weights of a run ({error})") from None
     return weights, epoch
 

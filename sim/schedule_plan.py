@@ -134,7 +134,8 @@ class Schedule:
         """
         import networkx as nx
 
-        graph = nx.DiGraph((wait.cause, wait.effect) for wait in self.waits)
+        graph = nx.DiGraph()
+        graph.add_edges_from((wait.cause, wait.effect) for wait in self.waits)
         place = {event: n for n, event in enumerate(canonical_order(self.spec, self.order))}
         graph.add_nodes_from(place)
         for wait in self.missing:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from circuits.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 FOUR = ["--h", "2", "0.5", "-2", "-0.5", "--s", "1", "1", "-1", "-1"]
+needs_brian = pytest.mark.skipif(find_spec("brian2") is None, reason='needs Brian2: pip install "hebb[circuits]"')
+BRIAN = pytest.param("brian", marks=needs_brian)
 FIELDS = ["h", "s", "state", "min", "max", "mean", "period", "readout"]
 
 
@@ -23,7 +26,7 @@ def run_json(capsys, *args):
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("form", ["exact", "brian", "discrete"])
+@pytest.mark.parametrize("form", ["exact", BRIAN, "discrete"])
 def test_four_cases_in_every_form(capsys, form):
     result = run_json(capsys, "output-error", "--form", form, *FOUR)
     assert all(len(result[field]) == 4 for field in FIELDS)
@@ -61,7 +64,7 @@ def test_without_inputs_the_four_cases_are_shown(capsys):
     assert run_json(capsys, "output-error", "--h", "1", "2", "3", "3.5")["s"] == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("form", ["exact", "brian"])
+@pytest.mark.parametrize("form", ["exact", BRIAN])
 def test_without_delay_it_slides(capsys, form):
     result = run_json(capsys, "output-error", "--h", "2", "--s", "1", "--delay", "0", "--form", form)
     assert result["state"] == ["sliding"]
@@ -69,7 +72,7 @@ def test_without_delay_it_slides(capsys, form):
     assert result["readout"][0] == pytest.approx(1, abs=0.012)  # (1 + epsilon) dt / tau
 
 
-@pytest.mark.parametrize("form", ["exact", "brian"])
+@pytest.mark.parametrize("form", ["exact", BRIAN])
 def test_noise_costs_the_plateau_at_the_papers_thresholds_only(capsys, form):
     lows = [
         run_json(
@@ -92,7 +95,7 @@ def test_noise_costs_the_plateau_at_the_papers_thresholds_only(capsys, form):
     assert lows[1] == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("form", ["exact", "brian", "discrete"])
+@pytest.mark.parametrize("form", ["exact", BRIAN, "discrete"])
 def test_shutdown_in_every_form(capsys, form):
     result = run_json(capsys, "shutdown", "--h", "2", "0.5", "-2", "--delta", "0.6", "--form", form)
     assert result["readout"] == result["equation_3"] == [0, 0.6, 0]
@@ -193,6 +196,7 @@ def test_unchecked_lets_an_input_beyond_the_bound_pass(capsys):
     assert result["h"] == [5]
 
 
+@needs_brian
 def test_ctrl_c_stops_a_brian_run_and_shows_no_result():
     command = [sys.executable, "-m", "circuits", *"output-error --form brian --h 2 --duration 90000".split()]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -204,6 +208,7 @@ def test_ctrl_c_stops_a_brian_run_and_shows_no_result():
     assert "Traceback" not in errors
 
 
+@needs_brian
 def test_what_slides_is_read_nearest_zero_too(capsys):
     assert main(["output-error", "--form", "brian", "--h", "2", "--delay", "0", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
