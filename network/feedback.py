@@ -8,7 +8,7 @@ from math import prod, sqrt
 
 import numpy as np
 
-from network.layers import Conv
+from network.layers import Conv, Shape, Weighted
 from network.randomness import stream
 from network.rules import Rule, Signs
 from network.spec import NetworkSpec, Node
@@ -93,7 +93,12 @@ def with_signs_of(W: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 
 def scale_of(node: Node, signs: Signs) -> float:
-    """c of R = c M o sign(W) o S_p.
+    """c of R = c M o sign(W) o S_p, for a layer of a network."""
+    return scale_of_layer(node.synaptic, node.source_shapes[0], node.shape, signs)
+
+
+def scale_of_layer(layer: Weighted, source: Shape, shape: Shape, signs: Signs) -> float:
+    """c of R = c M o sign(W) o S_p, for a layer that makes `shape` of `source`.
 
     ``"none"`` and ``"inputs"`` (NuSF) are Liao, Leibo and Poggio's. The others keep feedback from exploding in codes
     that others published. ``"biotorch"``, as the layers of BioTorch scale it: R has the deviation of W at the start,
@@ -101,8 +106,7 @@ def scale_of(node: Node, signs: Signs) -> float:
     ``"sign-symmetry"``, as the code of Xiao, Chen, Liao and Poggio (2018): sqrt(2 / (k^2 C_out)) for convolutions,
     1 / sqrt(fan in) for full layers.
     """
-    layer, source = node.synaptic, node.source_shapes[0]
-    bound = layer.glorot_bound(source, node.shape)
+    bound = layer.glorot_bound(source, shape)
     match signs.scale:
         case "inputs":
             return 1 / layer.inputs_of_a_unit(source)

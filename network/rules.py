@@ -46,7 +46,7 @@ class Signs:
         p: each entry of S_p is -1 with this probability, else 1. Drawn as often as M.
     scale : {"none", "inputs", "biotorch", "sign-symmetry"}
         c. ``"none"``: 1. ``"inputs"``: 1 / the inputs of a unit, kw kh C_in for a convolution (NuSF). The others are
-        not the paper's, see `network.feedback.scale_of`.
+        not the paper's, see `network.feedback.scale_of_layer`.
     """
 
     magnitudes: str = "one"

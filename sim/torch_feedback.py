@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from network.feedback import sign_factors
 from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.engine import Settings
+from sim.torch_ops import with_signs_of
 
 
 class FromSigns:
@@ -38,8 +38,7 @@ class FromSigns:
 
     def feedback(self, i: int, W: Tensor, update: int) -> Tensor:
         """R of layer `i` for `W` as it is after so many updates."""
-        factors = self._factors(i, update)
-        return torch.where(W < 0, -factors, factors)
+        return with_signs_of(W, self._factors(i, update))
 
     def _factors(self, i: int, update: int) -> Tensor:
         if i in self._drawn_once:

@@ -176,6 +176,12 @@ def _pixels(layer: Pool, pooled: tuple[int, ...]) -> list[tuple[slice, ...]]:
     return [(*both, steps(a, pooled[2]), steps(b, pooled[3])) for a in range(layer.size) for b in range(layer.size)]
 
 
+def with_signs_of(W: Tensor, factors: Tensor) -> Tensor:
+    """factors o sign(W), where sign(0) is 1: `network.feedback.with_signs_of`."""
+    # Three times as fast as torch.where, which has no vectors on the CPU; + 0 gives -0 the sign of 0.
+    return factors * torch.copysign(W.new_ones(()), W + 0)
+
+
 def shares(
     rule: Rule, increment: Tensor, W: Tensor, R: Tensor | None, mask_W: Tensor | None, mask_R: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:

@@ -29,6 +29,7 @@ BENCHMARKS = {
     "gpu": ("gpu", "training steps on a GPU, against the same"),
     "circuit": ("circuit", "circuits and their events, against Brian2 and heapq"),
     "local": ("local", "untied layers against tied ones, and against torch.sparse"),
+    "dropins": ("dropins", "a ResNet-18 with feedback weights, against PyTorch's own layers and BioTorch's"),
     "scaling": ("scaling", "speed and memory against the size of the network, the image and the batch"),
 }
 ROOT = Path(__file__).resolve().parents[2]

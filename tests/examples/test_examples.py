@@ -32,6 +32,7 @@ PRINTED = {
         "within Theorem 2: lambda_R 0.08 and 0.04\n  rate increases with epsilon at all times",
         "lambda_2 decreases at some time",
     ],
+    "your_own_torch_model": ["bp: 3 layers, test error 0.", "urfb: 3 layers, test error 0.0", "frfb: 3 layers"],
     "where_the_circuit_works": ["equation (6) holds in 59% and"],
 }
 
