@@ -3,6 +3,7 @@
 # Only the standard library here: whatever else is imported is imported inside `_guarded`, so that Ctrl-C at any moment
 # and a reader that has gone away end quietly.
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -68,6 +69,8 @@ def run_command(name: str, argv: list[str], prog: str | None = None, **defaults:
 
 def _guarded(prog: str, command: Callable[[], int]) -> int:
     """Run `command`, turning what users can act on into one line on stderr and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path may have letters that the terminal has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = command()
         if sys.stdout is not None:  # it is where the shell closed it

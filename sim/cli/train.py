@@ -30,13 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, field in FIELDS.items():
         default = parser.get_default(name) or field.default
         shown = "" if default is None else f" (default {default})"
+        explained = describe_field(name).replace("%", "%%")  # argparse puts values in
         if is_switch(name):
             flag = SPELL.format(name.replace("_", "-"))
-            parser.add_argument(flag, action="store_true", default=None, help=describe_field(name))
+            parser.add_argument(flag, action="store_true", default=None, help=explained)
             continue
         choices = choices_of(name)
         metavar = "{" + ",".join(choices) + "}" if choices else name.split("_")[-1].upper()
-        parser.add_argument(SPELL.format(name.replace("_", "-")), metavar=metavar, help=describe_field(name) + shown)
+        parser.add_argument(SPELL.format(name.replace("_", "-")), metavar=metavar, help=explained + shown)
     parser.set_defaults(
         own_defaults={name: value for name in FIELDS if (value := parser.get_default(name)) is not None}
     )
