@@ -94,10 +94,13 @@ function drawImage(canvas, image, values) {
 /** The area under a curve from moment `first` to before `end`; heights are shares of `tall`, cut at 1. */
 function area(times, heights, first, end, x, bottom, tall) {
   const points = [`${x(times[first])},${bottom}`];
-  for (let f = first; f < end; f++) points.push(`${x(times[f]).toFixed(1)},${(bottom - tall * Math.min(1, heights(f))).toFixed(1)}`);
-  points.push(`${x(times[Math.min(end, times.length - 1)])},${points[points.length - 1].split(",")[1]}`);
-  points.push(`${x(times[Math.min(end, times.length - 1)])},${bottom}`);
-  return points.join(" ");
+  let y = bottom;
+  for (let f = first; f < end; f++) {
+    y = (bottom - tall * Math.min(1, heights(f))).toFixed(1);
+    points.push(`${x(times[f]).toFixed(1)},${y}`);
+  }
+  const last = x(times[Math.min(end, times.length - 1)]).toFixed(1);
+  return [...points, `${last},${y}`, `${last},${bottom}`].join(" ");
 }
 
 /** Lanes of all layers over time, with what happens; returns where a time lies, the playhead, and where lanes begin. */
@@ -140,11 +143,12 @@ function drawLanes(root, data, width) {
     });
   }
   for (const step of data.steps.filter((each) => each.kind === "latch"))
-    svg("rect", { x: x(step.ms) - 2, y: top(step.layer) + lane - tall, width: 4, height: tall + 6, fill: colours.orange }, root);
+    svg("rect", {
+      x: x(step.ms) - 2, y: top(step.layer) + lane - tall, width: 4, height: tall + 6, fill: colours.orange,
+    }, root);
   for (const violation of data.violations) {
-    const cross = { x: x(violation.ms), y: top(violation.layer || data.layers.length) + lane - 6, "text-anchor": "middle" };
-    svg("title", {}, svg("text", { ...cross, "font-size": 18, "font-weight": 700 }, root)).textContent = violation.text;
-    root.lastChild.prepend("×");
+    label("×", x(violation.ms), top(violation.layer || data.layers.length) + lane - 6, "middle", 700);
+    svg("title", {}, root.lastChild).textContent = violation.text;
   }
   for (const step of data.steps) {
     if (step.kind === "consolidate") {
@@ -183,7 +187,8 @@ function drawCurve(root, data, layer, unit, full, from, frame, title) {
     const stroke = replaced ? data.colours.red : data.colours.blue;
     svg("polyline", { points: points.join(" "), fill: "none", stroke, "stroke-width": 1.6 }, root);
   }
-  if (frame >= from) svg("line", { x1: x(times[frame]), x2: x(times[frame]), y1: 14, y2: height, stroke: "#000" }, root);
+  const here = x(times[Math.max(frame, from)]);
+  if (frame >= from) svg("line", { x1: here, x2: here, y1: 14, y2: height, stroke: "#000" }, root);
   const text = svg("text", { x: 0, y: 11, "font-size": 11.5, fill: "#1a1a1a" }, root);
   text.textContent = `${title}, ±${short(full)}`;
 }
@@ -193,5 +198,7 @@ function short(value) {
   if (value === undefined || Number.isNaN(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  return (size >= 1e-3 && size < 1e4 ? value.toPrecision(4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "") : value.toExponential(2)).replace("-", "−");
+  const plain = size >= 1e-3 && size < 1e4;
+  const text = plain ? value.toPrecision(4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "") : value.toExponential(2);
+  return text.replace("-", "−");
 }

@@ -1,107 +1,8 @@
 // The page: which moment is shown, and what everything says about it. Nothing is computed that was not recorded; a
 // moment stands for the time until the next.
 
-const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
-const [REPLACED, UPPER, LOWER] = [1, 2, 4];
 const page = { moment: 0, layer: data.layers.length, unit: 0, playing: false, lanes: null };
-
-/** Numbers from base64 text of little-endian bytes. */
-function numbers(text, Kind) {
-  return new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-}
-
-/** The last entry of ascending `list` that is not above `value`; -1 where all are. */
-function lastUpTo(list, value) {
-  let low = 0, high = list.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (list[middle] <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-const momentAt = (ms) => Math.max(0, lastUpTo(data.times, ms + 1e-6));
-
-function unpack() {
-  for (const layer of data.layers) {
-    layer.arrays = { state: numbers(layer.state, Uint8Array), shut: numbers(layer.shut, Int32Array) };
-    for (const name of ["potential", "activity", "mean", "h", "x", "delta"])
-      layer.arrays[name] = layer[name] ? numbers(layer[name], Float32Array) : new Float32Array(0);
-    layer.arrays.control = layer.output ? numbers(layer.control, Int8Array) : null;
-    const count = layer.drawn.length;
-    layer.turn = data.times.findIndex((_, f) => layer.arrays.state.subarray(f * count, (f + 1) * count).some((s) => s & REPLACED));
-  }
-  for (const synapses of data.synapses) {
-    for (const name of ["dW", "dR"]) synapses[name] = synapses[name] ? numbers(synapses[name], Float32Array) : null;
-    for (const version of synapses.versions)
-      for (const name of ["W", "R"]) version[name] = version[name] ? numbers(version[name], Float32Array) : null;
-    synapses.largest = synapses.dW ? synapses.dW.reduce((most, each) => Math.max(most, Math.abs(each)), 1e-30) : 1;
-  }
-  // A gate is two steps of one firing.
-  data.gates = data.steps.filter((step) => step.kind === "gate").map((step) => {
-    const end = data.steps.find((other) => other.kind === "close" && other.firing === step.firing);
-    return { layer: step.layer, begin: step.ms, end: end.ms };
-  });
-  data.events = [...new Set(data.steps.map((step) => momentAt(step.ms)))].sort((a, b) => a - b);
-}
-
-const nodeOf = (layer) => data.layers[layer - 1];
-
-/** The unit with this number among all of a node, in words. */
-function unitName(name, shape, number) {
-  if (shape.length === 1 || shape[1] * shape[2] === 1) return `${name} unit ${number}`;
-  const [, rows, columns] = shape, rest = number % (rows * columns);
-  return `${name} map ${Math.floor(number / (rows * columns))}, row ${Math.floor(rest / columns)}, column ${rest % columns}`;
-}
-
-function nameOf(layer, k) {
-  const number = layer.drawn[k];
-  return layer.output ? `${layer.name} unit ${number}, class ${data.classNames[number]}` : unitName(layer.name, layer.shape, number);
-}
-
-/** What a unit has now: rows of a table. */
-function valuesOf(layer, k, moment) {
-  const at = moment * layer.drawn.length + k, { state, activity, potential, control, h, x, delta } = layer.arrays;
-  const replaced = state[at] & REPLACED;
-  const rows = [
-    ["h (input, settled)", short(h[k])],
-    [layer.output ? "h now" : "membrane now", short(potential[at])],
-    [replaced ? "x (before δ)" : "x now", short(replaced ? x[k] : activity[at])],
-    ["δ now", replaced ? short(activity[at]) : "–"],
-    ["δ that the gate reads", short(delta[k])],
-  ];
-  if (layer.output) rows.push(["s", layer.drawn[k] === data.label ? "1" : "−1"], ["tc now", short(control[at])]);
-  else rows.push(["u", state[at] & UPPER ? "1" : "0"], ["v", state[at] & LOWER ? "−1" : "0"]);
-  return rows;
-}
-
-/** The version of a layer's synapses at a moment. */
-function versionOf(synapses, moment) {
-  return synapses.versions[lastUpTo(synapses.versions.map((v) => v.moment), moment)];
-}
-
-const hasChanged = (synapses, moment) => {
-  const step = data.steps.find((s) => s.kind === "consolidate" && s.layer === synapses.index);
-  return Boolean(step) && momentAt(step.ms) <= moment;
-};
-
-function synapseWords(layer, synapses, k, moment) {
-  const row = synapses.rows[Math.floor(k / synapses.columns.length)], column = synapses.columns[k % synapses.columns.length];
-  const shape = synapses.shape, full = shape.length === 2, kernel = shape.slice(-2);
-  const from = full
-    ? unitName(synapses.source, synapses.sourceShape, column)
-    : `${synapses.source} map ${Math.floor(column / (kernel[0] * kernel[1]))}, window row ${Math.floor(column / kernel[1]) % kernel[0]}, column ${column % kernel[1]}`;
-  const to = full ? unitName(layer.name, layer.shape, row) : shape.length === 6 ? unitName(layer.name, layer.shape, row) : `${layer.name} map ${row}`;
-  const version = versionOf(synapses, moment);
-  const lines = [`from ${from}`, `to ${to}`, `W/${synapses.index} now ${short(version.W[k])}`];
-  if (version.R) lines.push(`R/${synapses.index} now ${short(version.R[k])}`);
-  const state = version.tagged ? "tag" : hasChanged(synapses, moment) ? "has changed by" : "";
-  if (state && synapses.dW) lines.push(`W ${state} ${short(synapses.dW[k])}`);
-  if (state && synapses.dR && version.R) lines.push(`R ${state} ${short(synapses.dR[k])}`);
-  return lines.join("\n");
-}
 
 /** One section a layer, the output on top, the image at the bottom. */
 function build() {
@@ -144,8 +45,9 @@ function watchPointer(layer) {
       if (k < 0) return;
       tip.textContent = words(k);
       const width = document.documentElement.clientWidth;
+      const below = event.clientY + 18, fits = below + tip.offsetHeight <= innerHeight;
       tip.style.left = Math.max(8, Math.min(event.clientX + 14, width - tip.offsetWidth - 8)) + "px";
-      tip.style.top = Math.max(8, event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18) + "px";
+      tip.style.top = Math.max(8, fits ? below : event.clientY - tip.offsetHeight - 10) + "px";
     });
     canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
     canvas.addEventListener("click", (event) => {
@@ -155,18 +57,19 @@ function watchPointer(layer) {
   };
   const unitWords = (k) => [nameOf(layer, k), ...valuesOf(layer, k, page.moment).map((row) => row.join(" "))].join("\n");
   listen(layer.parts.canvas, () => layer.layout, unitWords, true);
-  listen(layer.parts.synapseCanvas, () => synapses.layout, (k) => synapseWords(layer, synapses, k, page.moment), false);
+  const synapsesWords = (k) => synapseWords(layer, synapses, k, page.moment);
+  listen(layer.parts.synapseCanvas, () => synapses.layout, synapsesWords, false);
 }
 
 /** Lay everything out for the width there is. */
 function resize() {
   const room = element("layers").clientWidth;
   for (const layer of data.layers) {
-    const synapses = data.synapses[layer.index - 1];
-    const wide = room > 560;
+    const synapses = data.synapses[layer.index - 1], wide = room > 560;
+    const rows = synapses.rows.length, columns = synapses.columns.length;
     layer.layout = layOut(layer.maps, layer.rows, layer.columns, layer.drawn.length, wide ? room * 0.58 : room);
     layer.context = prepare(layer.parts.canvas, layer.layout);
-    synapses.layout = layOut(1, synapses.rows.length, synapses.columns.length, synapses.rows.length * synapses.columns.length, Math.min(260, wide ? room * 0.36 : room));
+    synapses.layout = layOut(1, rows, columns, rows * columns, Math.min(260, wide ? room * 0.36 : room));
     synapses.context = prepare(layer.parts.synapseCanvas, synapses.layout);
   }
   page.lanes = drawLanes(element("lanes"), data, element("lanes").clientWidth);
@@ -178,7 +81,7 @@ function chip(part, text, look) {
   part.className = part.className.split(" ").slice(0, 2).join(" ") + (look ? ` ${look}` : "");
 }
 
-/** The |δ| of full colour: the largest of the layer; at the output the level at which a unit stays that is not silenced. */
+/** The |δ| of full colour: the largest of the layer; at the output the level of a unit that is not silenced. */
 function fullDelta(layer, k) {
   if (layer.output) return layer.drawn[k] === data.label ? 1 : data.mu || 1;
   return Math.max(layer.largestDelta, 1e-30);
@@ -187,7 +90,8 @@ function fullDelta(layer, k) {
 function showLayer(layer, moment) {
   const { parts, arrays, layout } = layer, count = layer.drawn.length, from = moment * count, ms = data.times[moment];
   const replaced = layer.turn >= 0 && moment >= layer.turn;
-  const open = data.gates.some((gate) => gate.layer === layer.index && gate.begin <= ms + 1e-6 && ms < gate.end - 1e-6);
+  const within = (gate) => gate.begin <= ms + 1e-6 && ms < gate.end - 1e-6;
+  const open = data.gates.some((gate) => gate.layer === layer.index && within(gate));
   chip(parts.mode, replaced ? "δ" : "x", replaced ? "delta" : "x");
   chip(parts.hebb, open ? "gate open" : "gate closed", open ? "gate" : "");
   const shut = arrays.shut[moment], all = layer.shape.reduce((a, b) => a * b);
@@ -195,13 +99,15 @@ function showLayer(layer, moment) {
   else chip(parts.off, shut ? `u, v shut off ${shut}` : "u, v at 0", shut ? "shut" : "");
   drawSquares(layer.context, layout, (k) => {
     const unit = arrays.state[from + k];
-    const full = unit & REPLACED ? fullDelta(layer, k) : layer.largestX;
-    return [arrays.activity[from + k] / full, unit & REPLACED ? data.colours.red : data.colours.blue, unit & (UPPER | LOWER)];
+    const { red, blue } = data.colours;
+    const [full, colour] = unit & REPLACED ? [fullDelta(layer, k), red] : [layer.largestX, blue];
+    return [arrays.activity[from + k] / full, colour, unit & (UPPER | LOWER)];
   }, page.layer === layer.index ? page.unit : -1);
   const drawn = count < all ? `${count} of ${all} units` : `${all} units`;
   const delta = layer.output ? `1 of the class, ${short(data.mu)} of others` : short(layer.largestDelta);
   parts.unitsTitle.textContent = `${drawn}; full colour: |x| ${short(layer.largestX)}, |δ| ${delta}`;
-  parts.canvas.setAttribute("aria-label", `layer ${layer.index}, ${drawn}, ${replaced ? "δ" : "x"}, mean absolute activity ${short(arrays.mean[moment])}`);
+  const seen = `${replaced ? "δ" : "x"}, mean absolute activity ${short(arrays.mean[moment])}`;
+  parts.canvas.setAttribute("aria-label", `layer ${layer.index}, ${drawn}, ${seen}`);
   showSynapses(layer, data.synapses[layer.index - 1], moment);
 }
 
@@ -235,7 +141,8 @@ function showUnit() {
   drawCurve(element("unit-whole"), data, layer, k, largest, 0, page.moment, "activity: x, then δ");
   const delta = element("unit-delta");
   delta.style.display = layer.turn < 0 ? "none" : "block";
-  if (layer.turn >= 0) drawCurve(delta, data, layer, k, 1.5 * fullDelta(layer, k), layer.turn, page.moment, layer.output ? "from the target on" : "δ, enlarged, cut");
+  const title = layer.output ? "from the target on" : "δ, enlarged, cut";
+  if (layer.turn >= 0) drawCurve(delta, data, layer, k, 1.5 * fullDelta(layer, k), layer.turn, page.moment, title);
 }
 
 /** Show a moment. */
@@ -271,7 +178,8 @@ function play(on) {
   let ms = data.times[page.moment], before = null;
   requestAnimationFrame(function tick(now) {
     if (!page.playing) return;
-    if (before !== null) ms += (now - before) * Number(element("speed").value);
+    // A page that was hidden for a while goes on where it was.
+    if (before !== null) ms += Math.min(now - before, 100) * Number(element("speed").value);
     before = now;
     if (momentAt(ms) !== page.moment) show(momentAt(ms));
     if (page.moment >= last) play(false);
@@ -300,8 +208,8 @@ function listen() {
     choose(page.layer, Math.max(0, Math.min(drawn.length - 1, unit)));
   });
   element("unit-number").addEventListener("blur", showUnit);
-  const lanes = element("lanes");
-  const scrub = (event) => go(momentAt(page.lanes.time(event.clientX - lanes.getBoundingClientRect().left)));
+  const lanes = element("lanes"), left = () => lanes.getBoundingClientRect().left;
+  const scrub = (event) => go(momentAt(page.lanes.time(event.clientX - left())));
   lanes.addEventListener("pointerdown", (event) => {
     lanes.setPointerCapture(event.pointerId);
     scrub(event);
@@ -310,7 +218,8 @@ function listen() {
     if (event.buttons) scrub(event);
   });
   document.addEventListener("keydown", (event) => {
-    const own = event.target instanceof HTMLElement && (event.target.matches("select, input[type=number]") || (event.key === " " && event.target.matches("button")));
+    const theirs = event.key === " " ? "select, input[type=number], button" : "select, input[type=number]";
+    const own = event.target instanceof HTMLElement && event.target.matches(theirs);
     if (own || event.ctrlKey || event.metaKey || event.altKey) return;
     const keys = {
       " ": () => play(!page.playing),

@@ -57,7 +57,7 @@ def page(
     folder = resources.files("sim.viewer")
     names = list(class_names) or [str(k) for k in range(recording.spec.classes)]
     template, *scripts = (
-        folder.joinpath(f).read_text(encoding="utf-8") for f in ("page.html", "drawing.js", "page.js")
+        folder.joinpath(f).read_text(encoding="utf-8") for f in ("page.html", "drawing.js", "record.js", "page.js")
     )
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     # Within a script element nothing is escaped, so no text in it may look like a tag.

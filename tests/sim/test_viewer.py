@@ -37,7 +37,9 @@ def small():
 
 def embedded(html):
     """The data that a page hands to its script."""
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S).group(1))
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
+    assert found
+    return json.loads(found[1])
 
 
 def unpacked(text, kind="<f4"):
@@ -117,6 +119,7 @@ def test_silenced_outputs_oscillate_until_the_gate_has_read_them():
     spec, weights, _, labels = presentation("Output", "bph", images=1, shape=(1, 1, 1), classes=4)
     weights.W[1][:] = -3.0  # beyond the margin, on the right side but for the class
     engine = engine_of("event", spec, weights, "bph", timing=TIMING)
+    assert isinstance(engine, EventEngine)
     recording = record(engine, np.ones((1, 1, 1)), int(labels[0]))
     layer, mu = recording.layers[1], 1 / 3
     others = np.arange(4) != labels[0]
