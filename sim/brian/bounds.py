@@ -1,6 +1,6 @@
 """Bounds of what can arrive at a unit, from the weights: automatic M and K, the same as the event engine's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -19,11 +19,11 @@ class Bounds:
     spec : NetworkSpec
     kept : mapping of str to numpy.ndarray of bool
         By name of the Drop layers, where something is dropped.
-    pixels : float
-        The largest of the input.
+    pixels : callable
+        To the largest |activity| of the input.
     """
 
-    def __init__(self, spec: NetworkSpec, kept: Mapping[str, np.ndarray], pixels: float) -> None:
+    def __init__(self, spec: NetworkSpec, kept: Mapping[str, np.ndarray], pixels: Callable[[], float]) -> None:
         self._node = {node.name: node for node in spec.nodes}
         self._readers = readers_of(spec)
         self._relays = Relays(spec.semantics, kept, Space(keep=False))
@@ -57,7 +57,7 @@ class Bounds:
 
     def _largest(self, name: str) -> float:
         if name == INPUT:
-            return self._pixels
+            return self._pixels()
         node = self._node[name]
         if node.index:
             return 1.0

@@ -9,6 +9,7 @@ what they say must come out of s, tc, u and v.
 import gc
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import brian2
 import numpy as np
@@ -70,14 +71,16 @@ class BrianEngine:
         return array
 
     def network(
-        self, images: np.ndarray, labels: np.ndarray, run: Run | None = None, *, name: str | None = None
+        self, images: Any, labels: np.ndarray, run: Run | None = None, *, begin: Any = None, name: str | None = None
     ) -> BrianNetwork:
         """One presentation as Brian2 objects, for a ``brian2.Network`` of your own, with your monitors and groups.
 
         Parameters
         ----------
         images, labels, run
-            As for `present`.
+            As for `present`; or instead of images a variable of your own group, ``brian2.linked_var(group, "rate")``.
+        begin : brian2.Quantity, optional
+            When to present, counted from the first time step, where what drives the input needs a while.
         name : str, optional
             What the names of the objects begin with.
 
@@ -88,7 +91,7 @@ class BrianEngine:
         >>> brian2.Network(network, monitor).run(network.duration)
         >>> network.trace().delta[1]
         """
-        return self._network(images, labels, self._run if run is None else run, name=name)
+        return self._network(images, labels, self._run if run is None else run, begin=begin, name=name)
 
     def present(self, images: np.ndarray, labels: np.ndarray, run: Run | None = None) -> StepTrace:
         """As `sim.engine.Engine.present`; with `run`, what happened in that one instead of what Remark 1 asks for."""
@@ -124,16 +127,27 @@ class BrianEngine:
         return self._weights.copy()
 
     def _network(
-        self, images: np.ndarray, labels: np.ndarray, run: Run, kept: Mapping[str, np.ndarray] | None = None,
+        self, images: Any, labels: np.ndarray, run: Run, kept: Mapping[str, np.ndarray] | None = None,
         # Always the same: where Brian2 compiles, it finds what it has compiled before.
-        name: str | None = "network",
+        name: str | None = "network", begin: Any = None,
     ) -> BrianNetwork:  # fmt: skip
         check_run(run, self.settings.timing)
         gc.collect()  # objects of Brian2 point at each other: what the last network took is not given back by itself
-        pixels = images / 255 if images.dtype == np.uint8 else images.astype(np.float64)
+        pixels = images
+        if isinstance(images, np.ndarray):
+            pixels = images / 255 if images.dtype == np.uint8 else images.astype(np.float64)
         labels = np.asarray(labels)
         return BrianNetwork(
-            self.spec, self._weights, self.settings, self._circuit, pixels, labels, run, kept=kept, name=name
+            self.spec,
+            self._weights,
+            self.settings,
+            self._circuit,
+            pixels,
+            labels,
+            run,
+            kept=kept,
+            begin=begin,
+            name=name,
         )
 
     def _inputs(self, images: np.ndarray) -> Arrays:

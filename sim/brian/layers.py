@@ -6,6 +6,7 @@ number ``n * units + i``, in the order C, H, W.
 
 import brian2
 
+from circuits.brian_circuit import InputVariable
 from circuits.brian_output_error import CONTROL, DELAYED
 from circuits.brian_output_error import EQUATIONS as ERROR
 from circuits.transfer import brian_expression, inhibited, saturate, shut_off, u, v
@@ -68,7 +69,6 @@ acting = tc * connected : 1
 """
 INPUT_UNITS = f"""
 {SENDING}
-pixel : 1
 activity : 1
 """
 RELAY_UNITS = f"""
@@ -89,9 +89,11 @@ oscillating = oscillating or tc_sent != 0
 """
 
 
-def input_units(units: int, slots: Slots, name: str) -> brian2.NeuronGroup:
+def input_units(units: int, pixel: InputVariable, slots: Slots, name: str) -> brian2.NeuronGroup:
     """The image: `pixel`, which is the activity from `present` on."""
-    group = slots.group(units, INPUT_UNITS, ("present", "show", "send"), name, {})
+    equations = "\n".join([INPUT_UNITS, pixel.equation])
+    group = slots.group(units, equations, ("present", "show", "send"), name, pixel.namespace)
+    pixel.assign(group)
     slots.on_event(group, "present", "activity = pixel")
     slots.on_event(group, "show", "sent = activity")
     return group

@@ -1,13 +1,16 @@
 """A whole network in Brian2: every unit with its control neurons, every connection a synapse, in the order of a run."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import brian2
 import numpy as np
 
-from circuits.brian_circuit import BrianCircuit, times, unique_prefix
+from circuits.brian_circuit import BrianCircuit, InputVariable, times, unique_prefix
 from circuits.brian_output_error import CONTROL
+from circuits.errors import CircuitError
+from network.errors import BadInput
 from network.spec import INPUT, NetworkSpec
 from network.trace import StepTrace
 from network.weights import Weights
@@ -28,8 +31,8 @@ class BrianNetwork(BrianCircuit):
     """One presentation of a batch to a network, as named Brian2 objects for a ``brian2.Network``.
 
     Put it there with monitors and groups of your own, run it for `duration`, and read the `trace`. It begins with the
-    first time step that it is run for, and presents once. Nothing here runs a network, starts a scope, or sets a
-    preference.
+    first time step that it is run for, or `begin` later, and presents once: what `pixel` of the input units is at that
+    moment they put out from then on. Nothing here runs a network, starts a scope, or sets a preference.
 
     Parameters
     ----------
@@ -40,20 +43,25 @@ class BrianNetwork(BrianCircuit):
         With a timing, and dt.
     circuit : OutputCircuit
         How the output is supervised, and which of its units their control reaches.
-    images : numpy.ndarray, (N, C, H, W)
+    images : numpy.ndarray, (N, C, H, W), or brian2.linked_var(...)
+        Linked to a variable of your own group, of N C H W units in this order, the input is what that is at `begin`.
+        Where synapses of yours sum into `pixel`, give zeros.
     labels : numpy.ndarray of int, (N,)
         Empty where nobody teaches.
     run : Run
         What happens when.
     kept : mapping of str to numpy.ndarray of bool, optional
         By name of the Drop layers: synapses that are not silent.
+    begin : brian2.Quantity, optional
+        How long after the first time step the presentation begins, for what drives the input to get there.
     name : str, optional
         What the names of the objects begin with.
 
     Raises
     ------
     BadInput
-        For what would take more than about 2 GB or 10 minutes, with an estimate, unless unchecked.
+        For what would take more than about 2 GB or 10 minutes, with an estimate, unless unchecked; for an input that is
+        neither images nor linked, or of another number of units than the labels ask for; and for a negative `begin`.
 
     Attributes
     ----------
@@ -84,23 +92,27 @@ class BrianNetwork(BrianCircuit):
         weights: Weights,
         settings: Settings,
         circuit: OutputCircuit,
-        images: np.ndarray,
+        images: Any,
         labels: np.ndarray,
         run: Run,
         *,
         kept: Mapping[str, np.ndarray] | None = None,
+        begin: Any = None,
         name: str | None = None,
     ) -> None:
         timing = settings.timing
         assert timing is not None
         prefix = unique_prefix(name, "network", "input")
         steps = pack(steps_of(run, spec), sources_of(spec), settings.dt)
-        length = max(steps, default=0) + 1
-        Size.of(spec, len(images), length).check(settings.unchecked)
+        pixel = InputVariable("pixel", images.ravel() if isinstance(images, np.ndarray) else images)
+        count = _images(spec, pixel, labels)
+        wait = _steps(begin, settings.dt)
+        length = wait + max(steps, default=0) + 1
+        Size.of(spec, count, length).check(settings.unchecked)
         slots = Slots(settings.dt, f"{prefix}_clock")
-        count, symmetric = len(images), settings.rule.symmetric
+        symmetric = settings.rule.symmetric
         groups: dict[str, brian2.NeuronGroup] = {}
-        groups[INPUT] = input_units(count * images[0].size, slots, f"{prefix}_{INPUT}")
+        groups[INPUT] = input_units(count * prod(spec.input_shape), pixel, slots, f"{prefix}_{INPUT}")
         for node in spec.nodes:
             units, own = count * node.units, f"{prefix}_{node.name}"
             if node.is_output:
@@ -127,7 +139,10 @@ class BrianNetwork(BrianCircuit):
         objects["to_control"] = _loop(output, control, timing, settings.dt, f"{prefix}_to_control")
         self.duration = length * settings.dt * brian2.second
         self.clock = slots.clock
-        self._presentation = Presentation(spec, weights, settings, images, labels, circuit, objects, steps, kept or {})
+        largest = 0.0 if pixel.values is None else float(np.abs(pixel.values).max(initial=0.0))
+        self._presentation = Presentation(
+            spec, weights, settings, labels, count, largest, wait, circuit, objects, steps, kept or {}
+        )
         for key, (function, step) in self._presentation.operations.items():
             objects[key] = slots.operation(function, step, f"{prefix}_{key}")
         super().__init__(objects, prefix)
@@ -144,6 +159,30 @@ class BrianNetwork(BrianCircuit):
     def weights(self) -> Weights:
         """The weights as the synapses have them now."""
         return self._presentation.weights.copy()
+
+
+def _images(spec: NetworkSpec, pixel: InputVariable, labels: np.ndarray) -> int:
+    """How many images the input units show; `BadInput` where it is not said, or said twice."""
+    if not pixel.equation.endswith((": 1", "(linked)")):
+        raise BadInput("images: expected numbers, N x C x H x W, or brian2.linked_var(...) of a group of yours")
+    units, of_image = pixel.units, prod(spec.input_shape)
+    if units is None:  # linked with indices of the user's own, which say nothing about the number of units
+        units = max(len(labels), 1) * of_image
+    if units % of_image or (len(labels) and units != len(labels) * of_image):
+        what = f"{len(labels)} images" if len(labels) else "whole images"
+        raise BadInput(f"images: {units} units, but {what} of {of_image} pixels are asked for")
+    return units // of_image
+
+
+def _steps(begin: Any, dt: float) -> int:
+    """`begin` in time steps."""
+    try:
+        wait = round(float(times(begin, 0.0, "begin") / brian2.second) / dt)
+    except CircuitError as error:
+        raise BadInput(str(error)) from None
+    if wait < 0:
+        raise BadInput(f"begin = {begin}: expected 0 or more")
+    return wait
 
 
 def _loop(

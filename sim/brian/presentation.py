@@ -26,8 +26,14 @@ class Presentation:
 
     Parameters
     ----------
-    spec, weights, settings, images, labels
+    spec, weights, settings, labels
         As `sim.brian.network.BrianNetwork`.
+    count : int
+        Images in the batch.
+    pixels : float
+        A bound of them where they are known beforehand.
+    wait : int
+        Time steps before the first of the run's.
     circuit : OutputCircuit
         How the output is supervised.
     objects : mapping of str to object
@@ -47,30 +53,30 @@ class Presentation:
     """
 
     def __init__(
-        self, spec: NetworkSpec, weights: Weights, settings: Settings, images: np.ndarray, labels: np.ndarray,
-        circuit: OutputCircuit, objects: Mapping[str, Any], steps: Mapping[int, Sequence[Step]],
-        kept: Mapping[str, np.ndarray],
+        self, spec: NetworkSpec, weights: Weights, settings: Settings, labels: np.ndarray, count: int,
+        pixels: float, wait: int, circuit: OutputCircuit, objects: Mapping[str, Any],
+        steps: Mapping[int, Sequence[Step]], kept: Mapping[str, np.ndarray],
     ) -> None:  # fmt: skip
         self._spec, self._settings, self._labels = spec, settings, labels
-        self._steps, self._count = steps, len(images)
+        self._steps, self._count = steps, count
         names = [INPUT, *(node.name for node in spec.nodes)]
         self._group: dict[str, brian2.NeuronGroup] = {name: objects[name] for name in names}
         self._node = {node.name: node for node in spec.nodes}
         self._readers = readers_of(spec)
         self._top = spec.nodes[-1]
         self._relays = Relays(spec.semantics, kept)
-        self._bounds = Bounds(spec, kept, float(np.abs(images).max(initial=0.0)))
+        activity = self._group[INPUT].variables["activity"]
+        self._bounds = Bounds(spec, kept, lambda: max(pixels, float(np.abs(activity.get_value()).max(initial=0.0))))
         self._circuit = circuit
         synapses = {node.index: objects[f"to_{node.name}"] for node in spec.weighted}
-        self._tags = Tags(weights, settings, synapses, len(images))
-        values(self._group[INPUT], "pixel")[:] = images.ravel()
+        self._tags = Tags(weights, settings, synapses, count)
         s = np.where(np.arange(spec.classes) == labels[:, None], 1.0, -1.0)
         if s.size:
             values(self._group[self._top.name], "supervision")[:] = s.ravel()
         assert settings.timing is not None
         self._cycles = Cycles(s, circuit.mu, float(settings.epsilon), settings.timing)
         self._phase = None if isinstance(settings.gate_phase, str) else float(settings.gate_phase)
-        self._now = -1  # the time step, counted from the first
+        self._now = -1 - wait  # the time step, counted from the first of the run
         self._began = self._taught = 0.0  # seconds; the latter after the former
         self._due: Sequence[Step] = ()
         self._told: list[np.ndarray] = []  # flags that are up

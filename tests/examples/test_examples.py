@@ -22,6 +22,13 @@ PRINTED = {
     "learning_without_symmetric_weights": ["URFB as a circuit: the same error after 20 of 20 epochs"],
     "feedback_shutdown_circuit": ["share of units misjudged"],
     "learning_in_your_network": ["1.19 (gate at silence), 2.06 (gate at the peak)"],
+    "spiking_neurons_drive_the_circuit": [
+        "h = 0.8: the class unit reads 1.00, the other -0.50",
+        "h = 2.4: the class unit reads 0.05, the other -0.50",
+    ],
+    "network_driven_by_spikes": [
+        "e-05 from the algorithm's for these rates; correlation with that for the pixels 0.99"
+    ],
     "convergence_to_the_exact_solution": ["dt = 0.05 ms: mean difference 0.0"],
     "order_of_events": [
         "nothing makes replace(2) wait for gate(3): 'gate closed' is missing",
