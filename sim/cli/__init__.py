@@ -16,6 +16,7 @@ COMMANDS = {
     "step": ("sim.cli.step", "present one batch from a file, write what every layer did"),
     "view": ("sim.cli.view", "draw one presentation as a page to scrub through in a browser"),
     "show": ("sim.cli.show", "print a network's layers, units, weights and synapses"),
+    "export": ("sim.cli.export", "write a network or circuit for other simulators and chips, as NIR"),
     "circuit": ("circuits.command", "simulate the microcircuits of Appendix 1, plot their cycles"),
     "timing": ("validation.timing", "disturb the timing of a network of circuits, see what it still learns"),
     "validate": ("validation.command", "check claim by claim that the circuit computes the algorithm, write a report"),
@@ -26,8 +27,10 @@ COMMANDS = {
 }
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # Packages that only some engines and commands need: how to install each.
-EXTRAS = {"torch": 'pip install "hebb[torch]"'} | dict.fromkeys(
-    ("brian2", "numba", "threadpoolctl"), 'pip install "hebb[circuits]"'
+EXTRAS = (
+    {"torch": 'pip install "hebb[torch]"'}
+    | dict.fromkeys(("brian2", "numba", "threadpoolctl"), 'pip install "hebb[circuits]"')
+    | dict.fromkeys(("nir", "h5py"), 'pip install "hebb[nir]"')
 )
 
 
