@@ -72,7 +72,7 @@ with style():
         left.plot(range(1, epochs + 1), errors[rule], "o-", label=f"{rule}, {name}")
     for values, name in zip(turned["urfb"], ("inner convolution", "output"), strict=True):
         right.plot(range(epochs + 1), values, "o-", label=name)
-    left.set(xlabel="epoch", ylabel="test error (fraction)", title="digits that were not learned", ylim=(0, None))
+    left.set(xlabel="epoch", ylabel="test error (fraction)", xticks=range(1, epochs + 1), ylim=(0, None))
     right.set(xlabel="epoch", ylabel="correlation of W and R", title="updated feedback (urfb)", ylim=(None, 1))
     left.legend()
     right.legend()

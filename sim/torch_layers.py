@@ -9,7 +9,7 @@ Forward they are PyTorch's layers, with the same arguments, parameters and names
 below goes through R; increments of `weight` and `bias` are exact, given what comes from above. Under ``urfb``, R is a
 parameter whose gradient is the very gradient of `weight`, so that any optimiser moves both alike, momentum included.
 Weight decay acts on both, each by its own size, as Kolen and Pollack have it; without it W - R stays what it was, up to
-rounding. With a feedback rate below 1 that holds for SGD; an optimiser that normalises gradients undoes the rate.
+rounding. Under SGD a feedback rate below 1 moves R by so much less; an optimiser that normalises gradients undoes it.
 Clipping by the norm of all gradients counts those of R too.
 
 All run ``before_update``: feedback passes through R as it was when the loss was computed. In bfloat16 under autocast,

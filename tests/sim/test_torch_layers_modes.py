@@ -17,7 +17,7 @@ from validation.tolerances import TOLERANCES
 
 COMPILER = any(map(shutil.which, ("g++", "c++", "clang++")))
 without = pytest.mark.skipif(not COMPILER, reason="torch.compile needs a C++ compiler: there is none")
-COMPILED = ["aot_eager", pytest.param("inductor", marks=without)]
+COMPILED = [("urfb", "aot_eager"), ("frsf", "aot_eager"), pytest.param("urfb", "inductor", marks=without)]
 OF_TORCH = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")  # of itself, as it traces
 
 
@@ -52,8 +52,7 @@ def test_autocast_computes_in_bfloat16_and_gives_W_and_R_the_same(feedback):
 
 
 @OF_TORCH
-@pytest.mark.parametrize("backend", COMPILED)
-@pytest.mark.parametrize("feedback", ["urfb", "frsf"])
+@pytest.mark.parametrize(("feedback", "backend"), COMPILED)
 def test_compiled_in_one_piece_it_computes_the_same(feedback, backend):
     torch.manual_seed(2)
     network = nn.Sequential(
