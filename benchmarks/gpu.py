@@ -125,8 +125,11 @@ def ours(
             groups[name] = engines(spec, OURS[name], options.device)
             variants[name] = learner(groups[name], data, options.batch_size)
             note(f"ready: {name}")
-        except (BadInput, RuntimeError) as error:  # of torch or Triton: the others may still run
-            skipped[name] = first_line(error)
+        except BadInput as error:
+            skipped[name] = str(error)
+            groups.pop(name, None)
+        except Exception as error:  # of torch, Triton or the driver: the others may still run
+            skipped[name] = f"{type(error).__name__}: {first_line(error)}"
             groups.pop(name, None)
     return variants, groups, skipped
 

@@ -52,6 +52,8 @@ class GraphTorchEngine(TorchEngine):
         self, spec: NetworkSpec, weights: Weights, settings: Settings, recording: Recording | None = CudaGraph
     ) -> None:
         super().__init__(spec, weights, settings)
+        if ":" in self.device:  # one GPU of several: graphs and Triton's kernels go where the process is
+            torch.cuda.set_device(self.device)
         self._recording = recording
         self.why_no_graph = why_not(settings) if recording else "none was asked for"
         self._graphs: dict[Any, tuple[Graph, Tensor, Tensor]] = {}  # with the images and labels that they read

@@ -132,7 +132,7 @@ def test_runs_in_tfloat32_have_names_of_their_own():
 
 @pytest.mark.gpu
 @needs_gpu
-@pytest.mark.parametrize("kernels", ["plain", "fast"])
+@pytest.mark.parametrize("kernels", ["plain", "auto"])
 def test_on_a_gpu_a_step_in_tfloat32_is_near_one_in_float32(kernels):
     net = "Conv 8 3x3; Conv 8 3x3; SUM; Full 64; Full 64; Output"
     spec, weights, images, labels = presentation(net, "urfb", shape=(3, 16, 16), images=16, gain=0.2, scale=4.0)
