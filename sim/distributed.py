@@ -1,12 +1,13 @@
 """One run on several processes, as torchrun starts them: each takes its share of every batch.
 
-The increments are summed over all processes before they become weights. So all hold the same weights throughout, and
-the run is that of one process with the same batches, up to the order in which a batch is added up. Every process holds
-all images: which of them a batch has is drawn anew each epoch.
+The increments, and the sums that batch normalisation takes, are those over all processes before they become weights. So
+all hold the same weights throughout, and the run is that of one process with the same batches, up to the order in which
+a batch is added up. Every process holds all images: which of them a batch has is drawn anew each epoch.
 """
 
 import atexit
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +18,14 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from network.errors import BadInput
-from network.spec import NetworkSpec
+from network.normalisation import EPSILON
+from network.spec import NetworkSpec, Node
+from network.trace import StepTrace
 from network.weights import Weights
 from sim import ranks
 from sim.engine import Settings
 from sim.torch_engine import Gate, TorchEngine
+from sim.torch_norm import Normalisation, Normalised
 
 
 class SharedTorchEngine(TorchEngine):
@@ -31,12 +35,29 @@ class SharedTorchEngine(TorchEngine):
         super().__init__(spec, weights, settings)
         self._batch = 0  # images of the batch that is being learned, over all processes
         self._share = slice(0, 0)  # those of them that are this one's
+        self._normalisation = SharedNormalisation(weights, self._own, lambda: 0 if self._is_whole() else self._batch)
 
     @torch.no_grad()
     def learn(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
         self._batch, self._share = len(images), share_of(len(images))
         wrong = super().learn(images[self._share], labels[self._share], step)
         return wrong if self._is_whole() else _summed(wrong)
+
+    def present(self, images: np.ndarray, labels: np.ndarray) -> StepTrace:
+        self._take_all(len(images))
+        return super().present(images, labels)
+
+    def saturation(self, images: Tensor) -> dict[str, float]:
+        self._take_all(len(images))
+        return super().saturation(images)
+
+    def take_statistics(self, images: Tensor, *, first: bool) -> None:
+        self._take_all(len(images))
+        super().take_statistics(images, first=first)
+
+    def _take_all(self, count: int) -> None:
+        """What follows is done by each process with all images, by itself."""
+        self._batch, self._share = count, slice(0, count)
 
     def _is_whole(self) -> bool:
         """Whether each process takes the whole batch: one with fewer images than there are processes."""
@@ -58,6 +79,9 @@ class SharedTorchEngine(TorchEngine):
         return summed, summed if dR is dW else _summed(dR * weight)
 
     def _change(self, gate: Gate, step: int, count: int) -> None:
+        if gate.affine and not self._is_whole():
+            weight = len(gate.delta) / self._batch
+            gate = gate._replace(affine={name: _summed(value * weight) for name, value in gate.affine.items()})
         super()._change(gate, step, self._batch)
 
     @torch.no_grad()
@@ -80,6 +104,54 @@ class SharedTorchEngine(TorchEngine):
         return weights
 
 
+class SharedNormalisation(Normalisation):
+    """Batch normalisation by the statistics of all processes' images together, and its feedback.
+
+    Parameters
+    ----------
+    weights, own
+        As of `Normalisation`.
+    images : callable
+        How many images the batch has over all processes; 0 where this process has all of them.
+    """
+
+    def __init__(self, weights: Weights, own: Callable[[np.ndarray], Tensor], images: Callable[[], int]) -> None:
+        super().__init__(weights, own)
+        self._images = images
+
+    def drive(self, node: Node, h: Tensor) -> tuple[Tensor, Normalised]:
+        if not self._images():
+            return super().drive(node, h)
+        mean = self._mean(h)
+        centred = h - mean
+        inverse = (self._mean(centred.square()) + EPSILON).rsqrt()
+        drive = centred * inverse
+        if node.is_affine:
+            gamma, beta = (group[node.index].reshape(mean.shape) for group in (self.gamma, self.beta))
+            drive = drive * gamma + beta
+        return drive, Normalised(h, mean.ravel(), inverse.ravel())
+
+    def feedback(self, node: Node, delta: Tensor, normalised: Normalised) -> tuple[Tensor, dict[str, Tensor]]:
+        if not self._images():
+            return super().feedback(node, delta, normalised)
+        h, mean, inverse = normalised
+        feature = (1, -1, *[1] * (h.ndim - 2))
+        mean, inverse = mean.reshape(feature), inverse.reshape(feature)
+        z = (h - mean) * inverse
+        moves, stretches = self._mean(delta), self._mean(delta * z)
+        slope = inverse * self.gamma[node.index].reshape(feature) if node.is_affine else inverse
+        others = [d for d in range(h.ndim) if d != 1]
+        own = {"gamma": (delta * z).sum(others), "beta": delta.sum(others)} if node.is_affine else {}
+        return slope * (delta - moves - z * stretches), own
+
+    def _mean(self, values: Tensor) -> Tensor:
+        """Over images, of all processes, and places: one a feature, shaped to meet `values`."""
+        others = [d for d in range(values.ndim) if d != 1]
+        total = _summed(values.sum(others, keepdim=True, dtype=torch.float64))
+        places = values[0, 0].numel()
+        return (total / (self._images() * places)).to(values.dtype)
+
+
 def share_of(count: int) -> slice:
     """Which of `count` images are this process's: equal parts but for one image, or all where there are too few."""
     processes, own = ranks.count(), ranks.own()
@@ -94,12 +166,10 @@ def open_shared(name: str, spec: NetworkSpec, weights: Weights, settings: Settin
     Raises
     ------
     BadInput
-        For an engine that runs in one process only, or a network with batch normalisation.
+        For an engine that runs in one process only.
     """
     if name != "torch":
         raise BadInput(f"torchrun: engine '{name}' runs in one process; --engine torch shares its batches out")
-    if any(node.synaptic.norm for node in spec.weighted):
-        raise BadInput("torchrun: batch normalisation needs the whole batch in one process; train it without torchrun")
     device = settings.device
     if device in ("auto", "cuda") and torch.cuda.is_available():
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sim import ranks
+from sim.concordance import MEASURES
 from sim.config import TrainConfig
 from sim.run_folder import METRICS, WEIGHTS, RunFolder, read_weights
 from sim.train import start
@@ -24,6 +25,9 @@ if not torch.distributed.is_available():
 ROOT = Path(__file__).resolve().parents[2]
 # Batches of 20 of 54 images: the last one of an epoch has 14.
 NET, BATCH, EPOCHS = "Conv 4 3x3; Maxpool 2/2; Drop .5; Full 8; Output", 20, 4
+
+
+NORMALISED = ("--norm", "bn-affine", "--rule", "urfb", "--momentum", "0.5", "--concordance")
 
 
 @pytest.fixture
@@ -56,9 +60,9 @@ def assert_same_run(one, other):
     bound = TOLERANCES["trained"].relative
     (mine, epoch), (others, last) = read_weights(one / WEIGHTS), read_weights(other / WEIGHTS)
     assert epoch == last
-    for group in ("W", "R"):
-        for i, w in getattr(mine, group).items():
-            np.testing.assert_allclose(w, getattr(others, group)[i], rtol=0, atol=bound * np.abs(w).max())
+    theirs = others.arrays()
+    for name, values in mine.arrays().items():
+        np.testing.assert_allclose(values, theirs[name], rtol=0, atol=bound * np.abs(values).max(), err_msg=name)
     rows, again = RunFolder(one).read_metrics(), RunFolder(other).read_metrics()
     for name in ("train_error", "validation_error", "test_error"):
         assert [row[name] for row in rows] == [row[name] for row in again]
@@ -71,6 +75,20 @@ def test_two_processes_make_the_run_of_one(tmp_path, data):
     assert shared.returncode == 0, err
     assert len([line for line in out.splitlines() if line.startswith("shared:")]) == 1  # the first alone reports
     assert_same_run(tmp_path / "shared", alone(tmp_path, data, epochs=EPOCHS, connectivity=0.5, feedback_decay=0.01))
+
+
+def test_normalised_layers_take_the_statistics_of_the_whole_batch(tmp_path, data):
+    """Slopes and offsets too; and what is looked at beside back-propagation is each process's own affair."""
+    shared = torchrun(tmp_path, data, "--out", "shared", *NORMALISED, epochs=2)
+    _, err = shared.communicate(timeout=300)
+    assert shared.returncode == 0, err
+    settings = {"norm": "bn-affine", "rule": "urfb", "momentum": 0.5, "concordance": True}
+    one, other = tmp_path / "shared", alone(tmp_path, data, epochs=2, **settings)
+    assert {"gamma/1", "beta/2", "deviation/2"} <= read_weights(one / WEIGHTS)[0].arrays().keys()
+    assert_same_run(one, other)
+    for row, again in zip(*(RunFolder(each).read_metrics() for each in (one, other)), strict=True):
+        for name in MEASURES:
+            np.testing.assert_allclose(row[name], again[name], rtol=TOLERANCES["trained"].relative, atol=1e-9)
 
 
 def test_a_killed_process_is_started_again_and_the_run_goes_on(tmp_path, data):
@@ -113,13 +131,13 @@ def second_of(launcher):
     raise LookupError("no second process")
 
 
-@pytest.mark.parametrize("flags", [("--engine", "reference"), ("--norm", "bn")])
-def test_what_cannot_be_shared_is_one_line(tmp_path, data, flags, monkeypatch, capsys):
+def test_what_cannot_be_shared_is_one_line(tmp_path, data, monkeypatch, capsys):
     from sim.cli import main
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
-    found = main(["train", "--data", str(data), "--net", "Full 5; Output", "--dtype", "float64", *flags, "--quiet"])
+    flags = ["--net", "Full 5; Output", "--dtype", "float64", "--engine", "reference", "--quiet"]
+    found = main(["train", "--data", str(data), *flags])
     assert found == 2
     assert "torchrun" in capsys.readouterr().err
 
