@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new one under runs/)")
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder, bit for bit")
     parser.add_argument("--config", metavar="FILE.toml", help="read settings from a file, as config.toml of a run")
+    parser.add_argument("--download", action="store_true", help="fetch missing data whatever its size (else to 500 MB)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_json(parser)
 
@@ -52,9 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and print where the run is and how it ended."""
     from sim import ranks
+    from sim.data.files import allow_downloads
     from sim.run_folder import CONFIG
     from sim.train import resume, start, summary
 
+    if args.download:
+        allow_downloads()
     flags = {name: getattr(args, name) for name in FIELDS if getattr(args, name) is not None}
     make_config(flags, SPELL)  # a mistake in a flag is reported as the flag's, wherever the other values come from
     given: dict[str, Any] = {**(read_config(args.config) if args.config else {}), **flags}

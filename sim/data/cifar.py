@@ -55,7 +55,9 @@ CIFAR10 = Cifar(
     label_bytes=1,
     classes=10,
     names_file="batches.meta.txt",
-    archive=Archive("cifar-10-binary.tar.gz", _URL + "cifar-10-binary.tar.gz", "md5:c32a1d4ab5d03f1284b67883e8d87530"),
+    archive=Archive(
+        "cifar-10-binary.tar.gz", _URL + "cifar-10-binary.tar.gz", "md5:c32a1d4ab5d03f1284b67883e8d87530", 170_052_171
+    ),
 )
 CIFAR100 = Cifar(
     name="cifar100",
@@ -66,7 +68,7 @@ CIFAR100 = Cifar(
     classes=100,
     names_file="fine_label_names.txt",
     archive=Archive(
-        "cifar-100-binary.tar.gz", _URL + "cifar-100-binary.tar.gz", "md5:03b5dce01913d631647c71ecec9e9cb8"
+        "cifar-100-binary.tar.gz", _URL + "cifar-100-binary.tar.gz", "md5:03b5dce01913d631647c71ecec9e9cb8", 168_513_733
     ),
 )
 

@@ -1,7 +1,8 @@
-"""Where data files are looked for, and how they are fetched when they are nowhere."""
+"""Where data files are looked for, and how they are fetched when they are nowhere: large ones only when asked for."""
 
 import os
 import shutil
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable
@@ -12,16 +13,25 @@ from network.errors import BadInput
 
 DATA_VARIABLE = "HEBB_DATA"  # a folder with data sets, for those who do not want to say --data-dir each time
 
+DOWNLOAD_VARIABLE = "HEBB_DOWNLOAD"  # set it, or say --download, to have data sets of any size fetched
+LARGE = 500e6  # bytes that nobody waits or pays for unasked: all sets but STL-10 have less
+
 UNVERIFIED_VARIABLE = "HEBB_UNVERIFIED_DATA"  # set it to use files whose checksum is not the official one
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file that the authors of a data set publish, and its checksum as ``md5:...``."""
+    """A file that the authors of a data set publish: its checksum as ``md5:...``, and its size in bytes."""
 
     name: str
     url: str
     checksum: str
+    size: int = 0
+
+
+def allow_downloads() -> None:
+    """Let data sets of any size be fetched, by this process and those that it starts."""
+    os.environ[DOWNLOAD_VARIABLE] = "1"
 
 
 def cache_folder() -> Path:
@@ -50,28 +60,44 @@ def find(data_dir: str | None, places: Iterable[str], archives: Iterable[Archive
 
 
 def download(name: str, archives: Iterable[Archive]) -> Path:
-    """Fetch `archives` into the cache, with progress, and check them; return the folder they are in.
+    """Fetch `archives` into the cache, saying how large they are, and check them; return the folder they are in.
 
     Raises
     ------
     BadInput
-        Where they cannot be fetched, with the three ways to get the data set.
+        Where they cannot be fetched, or are larger than `LARGE` and nobody asked for them, with the three ways to get
+        the data set.
     """
     import pooch
 
+    archives = list(archives)
+    size = sum(archive.size for archive in archives)
+    if size > LARGE and not os.environ.get(DOWNLOAD_VARIABLE):
+        raise BadInput(
+            f"data set '{name}' is not here, and {size / 1e6:,.0f} MB are not fetched unasked: give --download or set "
+            f"{DOWNLOAD_VARIABLE}=1 to have them from {archives[0].url}; or {_remedies(archives[0])}"
+        )
+
     pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
     folder = cache_folder() / name
+    print(f"note: fetching {name}, {size / 1e6:,.0f} MB, from {archives[0].url} into {folder}", file=sys.stderr)
     for archive in archives:
         try:
             pooch.retrieve(archive.url, archive.checksum, fname=archive.name, path=folder, progressbar=True)
         except Exception as error:  # whatever the network, a proxy or the disk does wrong, the remedies are the same
             raise BadInput(
                 f"data set '{name}' is not here and {archive.url} cannot be fetched ({type(error).__name__}): "
-                f"(1) fetch {archive.name} ({archive.checksum}) on any machine and give its folder as --data-dir DIR, "
-                f"or (2) as the environment variable {DATA_VARIABLE}, "
-                f"or (3) use a data set that needs no network: --data digits"
+                f"{_remedies(archive)}"
             ) from None
     return folder
+
+
+def _remedies(archive: Archive) -> str:
+    return (
+        f"(1) fetch {archive.name} ({archive.checksum}) on any machine and give its folder as --data-dir DIR, "
+        f"or (2) as the environment variable {DATA_VARIABLE}, "
+        f"or (3) use a data set that needs no network: --data digits"
+    )
 
 
 def check_sum(path: Path, archive: Archive) -> None:

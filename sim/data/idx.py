@@ -19,13 +19,14 @@ from sim.data.own import from_arrays
 
 @dataclass(frozen=True)
 class IdxSet:
-    """A data set of four IDX files: the MD5 of the published ``.gz`` files and the SHA-256 of what they hold."""
+    """A data set of four IDX files: MD5 and bytes of the published ``.gz`` files, and the SHA-256 of what they hold."""
 
     name: str
     folders: tuple[str, ...]
     url: str
     checksums: tuple[str, str, str, str]
     contents: tuple[str, str, str, str]
+    sizes: tuple[int, int, int, int]
     class_names: tuple[str, ...]
 
 
@@ -47,6 +48,7 @@ MNIST = IdxSet(
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
+    (9_912_422, 28_881, 1_648_877, 4_542),
     tuple("0123456789"),
 )
 FASHION_MNIST = IdxSet(
@@ -65,6 +67,7 @@ FASHION_MNIST = IdxSet(
         "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
+    (26_421_880, 29_515, 4_422_102, 5_148),
     ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
 )
 
@@ -78,8 +81,8 @@ def load_idx(idx: IdxSet, data_dir: str | None) -> Dataset:
         Naming the file that is missing or damaged; or, without files and network, the three ways to get them.
     """
     archives = [
-        Archive(f"{file}.gz", f"{idx.url}{file}.gz", checksum)
-        for file, checksum in zip(FILES, idx.checksums, strict=True)
+        Archive(f"{file}.gz", f"{idx.url}{file}.gz", checksum, size)
+        for file, checksum, size in zip(FILES, idx.checksums, idx.sizes, strict=True)
     ]
     places = [str(Path(folder, FILES[0] + end)) for folder in idx.folders for end in (".gz", "")]
     found = find(data_dir, places, archives)

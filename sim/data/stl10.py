@@ -17,6 +17,7 @@ ARCHIVE = Archive(
     "stl10_binary.tar.gz",
     "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
     "md5:91f7769df0f17e558f3565bffb0c7dfb",
+    2_640_397_119,
 )
 FILES = {
     "train_X.bin": "md5:918c2871b30a85fa023e0c44e0bee87f",

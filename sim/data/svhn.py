@@ -16,8 +16,8 @@ from sim.data.idx import load_idx_folder
 from sim.data.own import load_npz
 
 _URL = "http://ufldl.stanford.edu/housenumbers/"
-TRAIN = Archive("train_32x32.mat", _URL + "train_32x32.mat", "md5:e26dedcc434d2e4c54c9b2d4a06d8373")
-TEST = Archive("test_32x32.mat", _URL + "test_32x32.mat", "md5:eb5a983be6a315427106f1b164d9cef3")
+TRAIN = Archive("train_32x32.mat", _URL + "train_32x32.mat", "md5:e26dedcc434d2e4c54c9b2d4a06d8373", 182_040_794)
+TEST = Archive("test_32x32.mat", _URL + "test_32x32.mat", "md5:eb5a983be6a315427106f1b164d9cef3", 64_275_384)
 NAMES = tuple("0123456789")
 FOLDERS = ("", "svhn", "SVHN")
 

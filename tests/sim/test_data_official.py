@@ -10,8 +10,12 @@ from PIL import Image
 from scipy.io import savemat
 
 from network.errors import BadInput
+from sim.cli import main
 from sim.config import make_config
 from sim.data import load_data, stl10, svhn
+from sim.data.cifar import CIFAR10, CIFAR100
+from sim.data.files import LARGE, download
+from sim.data.idx import FASHION_MNIST, MNIST
 from sim.data.svhn import TRAIN, read_mat
 from sim.experiments import EXPERIMENTS
 from sim.experiments.runs import plan_runs
@@ -170,6 +174,7 @@ def test_without_files_there_are_three_remedies_and_the_address(data, tmp_path, 
     import pooch
 
     monkeypatch.setattr(pooch, "retrieve", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setenv("HEBB_DOWNLOAD", "1")
     with pytest.raises(BadInput) as caught:
         load_data(data)
     address = (svhn.TRAIN if data == "svhn" else stl10.ARCHIVE).url
@@ -177,6 +182,47 @@ def test_without_files_there_are_three_remedies_and_the_address(data, tmp_path, 
     with pytest.raises(BadInput, match="holds none of") as caught:
         load_data(data, str(tmp_path))
     assert address in str(caught.value)
+
+
+def test_large_downloads_are_asked_for_and_all_are_announced(tmp_path, monkeypatch, capsys):
+    import pooch
+
+    fetched = []
+    monkeypatch.setattr(pooch, "retrieve", lambda url, *args, **kwargs: fetched.append(url))
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    monkeypatch.delenv("HEBB_DOWNLOAD", raising=False)
+    with pytest.raises(BadInput, match=r"2,640 MB are not fetched unasked: give --download.* --data-dir DIR"):
+        load_data("stl10")
+    runs = plan_runs(EXPERIMENTS["table2"], [0], datasets=["stl10"])
+    assert all(run.config is None and "--download" in run.missing for run in runs)
+    assert not fetched and not capsys.readouterr().err
+    monkeypatch.setenv("HEBB_DOWNLOAD", "1")
+    download("stl10", [stl10.ARCHIVE])
+    monkeypatch.delenv("HEBB_DOWNLOAD")
+    download("svhn", [svhn.TRAIN, svhn.TEST])
+    assert fetched == [stl10.ARCHIVE.url, svhn.TRAIN.url, svhn.TEST.url]
+    first, second = capsys.readouterr().err.splitlines()
+    assert "fetching stl10, 2,640 MB" in first and "fetching svhn, 246 MB" in second
+
+
+def test_no_data_set_but_stl10_is_large():
+    sizes = {"svhn": [svhn.TRAIN, svhn.TEST], "cifar10": [CIFAR10.archive], "cifar100": [CIFAR100.archive]}
+    assert all(0 < sum(file.size for file in files) < LARGE for files in sizes.values())
+    assert all(0 < sum(each.sizes) < LARGE for each in (MNIST, FASHION_MNIST)) and stl10.ARCHIVE.size > LARGE
+
+
+@pytest.mark.parametrize("command", ["train --data stl10 --epochs 0", "reproduce table2 --only model=SGD --epochs 1"])
+def test_the_flag_asks_for_downloads(command, tmp_path, monkeypatch, capsys):
+    import pooch
+
+    monkeypatch.setenv("HEBB_DOWNLOAD", "")  # restored afterwards, whatever the command sets
+    fetched = []
+    monkeypatch.setattr(pooch, "retrieve", lambda url, *args, **kwargs: fetched.append(url) or 1 / 0)
+    arguments = [*command.split(), *(["--datasets", "stl10"] if "reproduce" in command else []), "--quiet"]
+    main([*arguments, "--out", str(tmp_path / "out")])
+    assert not fetched
+    main([*arguments, "--out", str(tmp_path / "out"), "--download"])
+    assert fetched == [stl10.ARCHIVE.url]
 
 
 def test_images_of_all_sizes_are_resized(tmp_path):
