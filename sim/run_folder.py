@@ -199,6 +199,7 @@ def unused_folder(spec: NetworkSpec, config: TrainConfig) -> Path:
 
 
 NUMBERS = ("train_error", "validation_error", "test_error", "images_per_second")
+LARGEST = 1e12  # of any of them: no more can be drawn
 LISTS = ("alignment", "alignment_angle")
 # Only where they are asked for:
 MAYBE_LISTS = ("delta_angle", "increment_angle", "sign_concordance", "block_class")
@@ -209,7 +210,7 @@ def _is_row(row: Any) -> bool:
     """Whether this is a row of the metrics, as far as resuming and drawing need it."""
 
     def number(value: Any) -> bool:
-        return value is None or isinstance(value, int | float)
+        return value is None or (isinstance(value, int | float) and abs(value) < LARGEST)
 
     def numbers(value: Any) -> bool:
         return isinstance(value, list) and all(map(number, value))
@@ -217,7 +218,7 @@ def _is_row(row: Any) -> bool:
     return (
         isinstance(row, dict)
         and isinstance(row.get("epoch"), int)
-        and all(name in row and number(row[name]) for name in NUMBERS)
+        and all(row.get(name) is not None and number(row[name]) for name in NUMBERS)
         and all(numbers(row.get(name)) for name in LISTS)
         and all(numbers(row.get(name, [])) for name in MAYBE_LISTS)
         and isinstance(row.get(MAYBE_TABLE, []), list)

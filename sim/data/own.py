@@ -1,9 +1,11 @@
 """A user's own images: a folder per class, or arrays of one ``.npz`` file, images or features."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 
+from network.bounds import check_unpacked
 from network.errors import BadInput
 from network.interchange import read_arrays
 from network.randomness import stream
@@ -95,10 +97,14 @@ def _read_image(path: Path, size: int | None) -> np.ndarray:
     from sim.data.resize import resize
 
     try:
-        with Image.open(path) as image:
+        # What Pillow warns of is not in the pixels, or it is an error in the end.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+            check_unpacked(path, 3 * image.width * image.height)
             grey = image.mode in ("1", "L")
             read = image.convert("L" if grey else "RGB")
             pixels = np.asarray(read if size is None else resize(read, size))
+    except BadInput:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BadInput(f"{path}: cannot be read as an image ({error})") from None
     return pixels[None] if grey else pixels.transpose(2, 0, 1)
