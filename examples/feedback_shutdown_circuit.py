@@ -46,3 +46,7 @@ with style():
         plot_shutdown(circuit.trace(), unit, axes[unit])
     plot_misjudged(settling, np.array(misjudged), spread, axes[2])
 plt.show()
+
+# %%
+# Blue: the unit's activity x. Green: the feedback that arrives; orange: what passes. Shaded: u is active. On the right,
+# circles are counted in the simulation and the line is the bound that follows from the leak of the membrane.
