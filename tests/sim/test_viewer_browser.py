@@ -20,7 +20,7 @@ from sim.viewer.page import page
 from sim.viewer.recording import record
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
+BROWSER = next((path for path in map(shutil.which, NAMES) if path), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"needs a browser: one of {', '.join(NAMES)} on the path")
 GROUND = 0xEC  # grey of a square without colour
 
