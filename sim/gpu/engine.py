@@ -114,10 +114,12 @@ class GraphTorchEngine(TorchEngine):
         # Numbers that the host knows are part of a recording, so that one is made for each of them.
         key = (images.data_ptr(), labels.data_ptr(), size, count, self.settings.update.factor(step))
         if key not in self._graphs:
+            restore = self._snapshot()
             try:
                 assert self._recording
-                self._graphs[key] = self._recording(update, self._snapshot()), images, labels
+                self._graphs[key] = self._recording(update, restore), images, labels
             except RuntimeError as error:
+                restore()  # it may have made updates before it failed
                 self.why_no_graph = str(error).strip().splitlines()[0]
                 warnings.warn(f"no CUDA graph, training is slower: {self.why_no_graph}", RuntimeWarning, stacklevel=2)
                 return update()

@@ -148,8 +148,11 @@ def test_single_batches_are_learned_as_by_the_plain_form():
     assert all(np.array_equal(a, b) for a, b in zip(*(arrays(e).values() for e in engines), strict=True))
 
 
-def test_what_cannot_be_recorded_is_done_without_a_graph_and_says_why():
+@pytest.mark.parametrize("before", [0, 2])
+def test_what_cannot_be_recorded_is_done_without_a_graph_and_says_why(before):
     def refuses(step, restore):
+        for _ in range(before):  # updates that are made to warm up
+            step()
         raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
 
     spec, weights, *_ = presentation(NET, "urfb", shape=SHAPE)
