@@ -10,7 +10,7 @@ beside them, so that weights that were trained or loaded before are kept. An opt
 DistributedDataParallel come after, since they would not know of R.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from textwrap import fill
 
@@ -39,9 +39,9 @@ EXACT = {
 }  # fmt: skip
 
 TITLES = {
-    "W": "feed back through their own weights, as back-propagation does",
-    "R": "keep another rule",
-    "nothing": "have no such weights, and their derivative is exact",
+    "W": "through their own weights, as in back-propagation",
+    "R": "by another rule, which they keep",
+    "nothing": "through no such weights, derivative exact",
 }
 
 
@@ -114,8 +114,8 @@ class Conversion:
         return tuple(each for each in self.left if each.feeds_back_through == "W")
 
     def __str__(self) -> str:
-        lines = [f"{len(self.converted)} layers feed back by rule '{self.rule.name}'"]
-        lines[0] += f", {len(self.already)} did before" if self.already else ""
+        lines = [f"feedback by rule '{self.rule.name}': {_count(self.converted, 'layer')}"]
+        lines[0] += f", and {len(self.already)} before" if self.already else ""
         layers = [*self.converted, *self.already]
         wide = max((len(layer.name) for layer in layers), default=0)
         for layer in layers:
@@ -123,7 +123,7 @@ class Conversion:
             lines.append(line + (f"  ({layer.note})" if layer.note else ""))
         for through, title in TITLES.items():
             found = [each for each in self.left if each.feeds_back_through == through]
-            lines += [f"{len(found)} modules {title}"] if found or through == "W" else []
+            lines += [f"feedback {title}: {_count(found, 'module')}"] if found or through == "W" else []
             for kind, why in dict.fromkeys((each.kind, each.why) for each in found):
                 names = ", ".join(each.name for each in found if (each.kind, each.why) == (kind, why))
                 lines.append(fill(f"{kind} ({why}): {names}", 120, initial_indent="  ", subsequent_indent="    "))
@@ -187,6 +187,10 @@ def convert(
     shared = _shared_weights(model)
     done, before = (tuple(_described(name, layer, shared) for name, layer in group) for group in (to_convert, already))
     return Conversion(rule, done, before, tuple(_left(model, skipped, {layer.name for layer in (*done, *before)})))
+
+
+def _count(things: Sized, word: str) -> str:
+    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
 
 
 def _within(model: nn.Module, skip: list[str]) -> set[str]:
