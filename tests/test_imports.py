@@ -88,3 +88,11 @@ def test_the_reference_engine_trains_without_torch(tmp_path):
     flags = ["--engine", "reference", "--dtype", "float64", "--epochs", 1, "--out", tmp_path / "run"]
     found = run_without("torch", "train", "--net", "Full 5; Output", *flags)
     assert found.returncode == 0, found.stderr
+
+
+def test_exporting_without_its_package_says_what_to_install(tmp_path):
+    found = run_without("nir", "export", "nir", "output-error", "--out", tmp_path / "circuit.nir")
+    assert found.returncode == 2
+    assert 'pip install "hebb[nir]"' in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
