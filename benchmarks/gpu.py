@@ -69,9 +69,7 @@ def check(options: argparse.Namespace) -> None:
     import torch
 
     if options.device.startswith("cuda") and not torch.cuda.is_available():
-        raise BadInput(
-            f"hebb bench gpu: torch {torch.__version__} sees no CUDA device here; hebb bench cpu measures the processor"
-        )
+        raise BadInput(f"torch {torch.__version__} sees no CUDA device here; hebb bench cpu measures the processor")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

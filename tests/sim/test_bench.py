@@ -89,7 +89,9 @@ def test_all_says_what_it_skipped_and_why(code, how, monkeypatch, tmp_path, caps
     assert "table of cpu" in shown and f"gpu: {how}: " in shown
 
 
-@pytest.mark.parametrize("command", [["--help"], ["bench", "--help"], ["bench", "cpu", "--help"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["bench", "--help"], ["bench", "cpu", "--help"], ["bench", "gpu", "--help"]]
+)
 def test_help_loads_nothing_heavy(command):
     code = f"""
 import sys
