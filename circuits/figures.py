@@ -3,6 +3,7 @@
 The figures themselves are in the ``figure_*`` modules; each of their functions takes ``ax=None`` and returns the axes.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -62,7 +63,7 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure; the ending of the name says how (png, svg, pdf).
+    """Write a figure, whole or not at all; the ending of the name says how (png, svg, pdf).
 
     Raises
     ------
@@ -75,6 +76,12 @@ def save(figure: Figure, path: str | Path) -> Path:
         raise CircuitError(f"figure '{path}': '{path.suffix}' is no image format; use .png, .svg or .pdf")
     if not path.parent.is_dir():
         raise CircuitError(f"figure '{path}': there is no folder '{path.parent}'")
-    with style():
-        figure.savefig(path)
+    part = path.with_name(f".{path.name}.tmp")
+    try:
+        with style():
+            figure.savefig(part, format=path.suffix.lstrip(".").lower())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     return path

@@ -14,6 +14,7 @@ from pathlib import Path
 from circuits.figures import save
 from network.errors import BadInput
 from sim.cli.parser import add_json, report
+from sim.run_folder import RunFolder
 from validation.claims import HEADER, Claim, all_pass, table
 from validation.report import Picture, Report, Section
 from validation.theory.figure12 import Settings
@@ -68,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
         "passed": all_pass(claims),
         "claims": [claim.as_dict() for claim in claims],
     }
-    (out / "theory.json").write_text(json.dumps(result, indent=2) + "\n")
-    (out / "report.html").write_text(theory_report(parts, _command(args)).html(), encoding="utf-8")
+    RunFolder(out).write("theory.json", json.dumps(result, indent=2) + "\n")
+    RunFolder(out).write("report.html", theory_report(parts, _command(args)).html())
     report(args, result, f"{table(claims)}\n{_verdict(claims)}\nreport: {out / 'report.html'}")
     return 0 if all_pass(claims) else 1
 
