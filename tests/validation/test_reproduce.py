@@ -136,6 +136,16 @@ def test_a_page_says_what_was_run_and_what_is_missing(example, tmp_path, capsys)
     assert set(attempted(tmp_path).values()) == {4}
 
 
+def test_a_claim_that_fails_is_an_error_at_full_length_only(example, monkeypatch, capsys):
+    urfb = {"protocol": "URFB"}
+    claim = Expectation("never", "A number is much more than itself.", "", ((1, urfb), (-1, urfb)), "much more")
+    monkeypatch.setitem(EXPERIMENTS, "example", replace(EXAMPLE, expectations=(claim,), seeds=2))
+    assert main([*example, "--epochs", "1"]) == 0
+    assert "1 claims fail after 1 of 2 epochs" in capsys.readouterr().out
+    assert main([*example, "--epochs", "2"]) == 1
+    assert "FAILS" in capsys.readouterr().out
+
+
 def test_the_page_as_markdown_has_its_figures_beside_it(example, tmp_path, capsys):
     folder = tmp_path / "results"
     assert main([*example, "--epochs", "1", "--markdown", str(folder)]) == 0
