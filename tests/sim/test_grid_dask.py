@@ -1,13 +1,9 @@
 """A grid on a Dask cluster over TCP: a lost worker's run goes on from its last finished epoch."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,38 +15,6 @@ from tests.sim.test_grid import assert_same_runs, events, folder_of, jobs_in
 pytest.importorskip("distributed", reason='needs a cluster: pip install "hebb[cluster]"')
 
 RUNS, EPOCHS = 24, 10
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    """The address of a scheduler with two workers of one thread each, processes of their own that talk over TCP."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    file, log = tmp_path / "scheduler.json", open(tmp_path / "log", "w")
-
-    def begin(kind, *flags):
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--scheduler-file", str(file), *flags]
-        return subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=environment)
-
-    quiet = ("--no-dashboard", "--host", "127.0.0.1")
-    alone = ("--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path), *quiet)
-    started = [begin("scheduler", "--port", "0", *quiet), begin("worker", *alone), begin("worker", *alone)]
-    try:
-        yield address_in(file)
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-        log.close()
-
-
-def address_in(file):
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            return json.loads(file.read_text())["address"]
-        except (OSError, ValueError):
-            time.sleep(0.05)
-    raise TimeoutError("no scheduler")
 
 
 def test_a_worker_is_killed_and_every_run_is_made_once(cluster, tmp_path):

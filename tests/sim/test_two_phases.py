@@ -15,6 +15,7 @@ from sim.grid import Place, run_grid
 from sim.grid_budget import Cost, plan
 from sim.grid_job import DIVERGED, Job, attempts, epochs_done, finish
 from sim.run_folder import CONFIG, WEIGHTS, read_weights
+from tests.sim.test_grid import assert_same_runs, folder_of
 
 TIED, UNTIED = "Conv 2 3x3; Conv 2 3x3; Output", "Conv 2 3x3; Local 2 3x3; Output"
 EXAMPLE = Experiment(
@@ -115,6 +116,25 @@ def test_processes_wait_for_the_first_phase_of_another(noise, tmp_path):
     assert jobs[0].before == jobs[1].before and jobs[0].before
     assert [each.status for each in run_grid(jobs, Place(workers=2), progress=False)] == ["finished"] * 2
     assert events(jobs[0].before.folder) == ["began", "finished"]
+
+
+def test_a_cluster_makes_the_runs_in_two_phases_that_this_process_makes(noise, tmp_path, cluster):
+    """Four second phases, two from each of two first ones, on two workers over TCP."""
+    runs = untied_runs(noise, seeds=(0, 1))
+    grids = {}
+    for where, place in (("alone", Place()), ("cluster", Place(scheduler=cluster))):
+        grids[where] = [
+            replace(run, config=replace(run.config, eta=eta)).job(tmp_path / where, 2)
+            for run in runs
+            if run.config
+            for eta in (0.1, 0.2)
+        ]
+        outcomes = run_grid(grids[where], place, progress=False)
+        assert [(each.status, each.epochs) for each in outcomes] == [("finished", 2)] * 4
+    for one, other in zip(grids["alone"], grids["cluster"], strict=True):
+        assert_same_runs(folder_of(one), folder_of(other))
+        assert_same_runs(folder_of(one.before), folder_of(other.before))
+        assert events(other.folder) == events(other.before.folder) == ["began", "finished"]
 
 
 def test_a_first_phase_that_cannot_be_made_is_the_reason_of_the_second(noise, tmp_path):
