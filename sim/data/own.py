@@ -1,6 +1,7 @@
 """A user's own images: a folder per class, or arrays of one ``.npz`` file, images or features."""
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -92,13 +93,14 @@ def _read_classes(root: Path, classes: tuple[str, ...], size: int | None) -> Spl
 
 def _read_image(path: Path, size: int | None) -> np.ndarray:
     """(1, height, width) of a grey image, (3, height, width) of any other."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     from sim.data.resize import resize
 
     try:
         # What Pillow warns of is not in the pixels, or it is an error in the end.
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+        # From memory: of a file Pillow would reserve whatever length a damaged part announces.
+        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(path.read_bytes())) as image:
             check_unpacked(path, 3 * image.width * image.height)
             grey = image.mode in ("1", "L")
             read = image.convert("L" if grey else "RGB")
@@ -106,7 +108,8 @@ def _read_image(path: Path, size: int | None) -> np.ndarray:
     except BadInput:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{path}: cannot be read as an image ({error})") from None
+        why = "of no known format" if isinstance(error, UnidentifiedImageError) else error
+        raise BadInput(f"{path}: cannot be read as an image ({why})") from None
     return pixels[None] if grey else pixels.transpose(2, 0, 1)
 
 

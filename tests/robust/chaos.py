@@ -9,6 +9,7 @@ moment a file is being written.
 """
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -196,8 +197,9 @@ def main() -> int:
     args = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     kinds = args.kind or list(KINDS)
-    for module in ["sim.train", "sim.reference_engine"] + ["sim.torch_engine"] * (set(kinds) != {"train"}):
-        __import__(module)  # once, for all the processes that are forked off
+    torch = [] if kinds == ["train"] else ["sim.torch_engine", "validation.reproduce"]
+    for module in ["sim.train", "sim.reference_engine", "sim.figures", "sklearn.datasets", *torch]:
+        importlib.import_module(module)  # once, for all the processes that are forked off
     chance, tallies = random.Random(args.seed), {kind: Survived() for kind in kinds}
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as place:

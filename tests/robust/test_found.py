@@ -241,6 +241,28 @@ def test_images_that_unpack_to_more_than_a_file_may_are_not_unpacked(tmp_path):
         load_data(str(tmp_path))
 
 
+def test_a_part_of_an_image_that_announces_a_gigabyte_reserves_none(tmp_path):
+    """Of a file Pillow reads whatever length is announced, and Python reserves it first."""
+    import io
+    import tracemalloc
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(buffer, "png")
+    whole = buffer.getvalue()
+    at = whole.index(b"IDAT") - 4
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").write_bytes(whole[:at] + (1 << 30).to_bytes(4, "big") + whole[at + 4 :])
+    tracemalloc.start()
+    with pytest.raises(BadInput):
+        load_data(str(tmp_path))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 27
+
+
 def test_a_folder_of_a_user_who_is_not_there_is_no_data(capsys, tmp_path):
     said = refused(capsys, *TRAIN, "--data", "~nosuchuser/x", "--out", str(tmp_path / "run"))
     assert "data '~nosuchuser/x': expected one of" in said
