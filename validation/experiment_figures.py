@@ -130,9 +130,10 @@ def alignment_figure(results: Sequence[Result], spec_of: Mapping[Labels, Network
         epochs = min(len(result.rows) for result in found)
         mean = np.array([[row["alignment"] for row in r.rows[:epochs]] for r in found], dtype=float).mean(axis=0)
         for node in spec_of[cell].weighted:
-            name = f"{node.index}: {node.layer}"
-            marker = "o" if epochs == 1 else None
-            ax.plot(range(1, epochs + 1), mean[:, node.index - 1], label=name, marker=marker, markersize=4)
+            name, again = f"{node.index}: {node.layer}", (node.index - 1) // len(OTHERS) % 3
+            marker = "os^"[again] if epochs == 1 else None
+            line = ("-", "--", ":")[again]
+            ax.plot(range(1, epochs + 1), mean[:, node.index - 1], line, label=name, marker=marker, markersize=4)
         ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)  # where independent weights lie
         ax.set(xlabel="epoch", title=", ".join(cell), ylim=(-0.1, 1.05))
         ax.title.set_fontsize("medium")
