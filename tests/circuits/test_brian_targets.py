@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from brian2 import ms
 
-from circuits.brian import FeedbackShutdownCircuit, OutputErrorCircuit
+from circuits.brian import DelayedCoupling, FeedbackShutdownCircuit, OutputErrorCircuit
 
 ROOT = Path(__file__).parents[2]
 NO_COMPILER = shutil.which("g++") is None and shutil.which("cl") is None
@@ -32,14 +32,19 @@ run_both(sys.argv[3])
 
 
 def run_both(path):
-    """Run both circuits with the target there is, and save what they did."""
+    """Run both circuits and a delayed coupling with the target there is, and save what they did."""
     # Of the monitors only what is compared: each is more to compile.
     error = OutputErrorCircuit(H, OTHER, delay=[30, 10, 20, 30, 30, 5] * ms, record=False)
     shutdown = FeedbackShutdownCircuit(H, OTHER, record=False)
     delta = brian2.StateMonitor(error["error"], "delta", record=True)
     delta_tilde = brian2.StateMonitor(shutdown["unit"], "delta_tilde", record=True)
-    brian2.Network(error, shutdown, delta, delta_tilde).run(100 * ms, namespace={})
-    np.savez(path, delta=delta.delta, delta_tilde=delta_tilde.delta_tilde)
+    # In standalone mode the past is kept by equations, elsewhere by a buffer.
+    group = brian2.NeuronGroup(2, "dy/dt = (I - y)/(10*ms) : 1\nI : 1", method="exponential_euler")
+    weights, delays = [[0.5, -1.5], [2.0, 0.0]], np.array([[4, 16], [8.8, 0.8]])
+    coupling = DelayedCoupling(group, "y", group, "I", weights=weights, delay=delays * ms, before=[1, -1])
+    y = brian2.StateMonitor(group, "y", record=True)
+    brian2.Network(error, shutdown, delta, delta_tilde, group, coupling, y).run(100 * ms, namespace={})
+    np.savez(path, delta=delta.delta, delta_tilde=delta_tilde.delta_tilde, y=y.y)
 
 
 @pytest.fixture
@@ -56,6 +61,8 @@ def assert_same(path, reference):
         # Were one event a single step earlier or later, delta would differ by dt / tau = 1e-2.
         np.testing.assert_allclose(result["delta"], reference["delta"], atol=2000 * 2.3e-16, rtol=0)
         np.testing.assert_array_equal(result["delta_tilde"], reference["delta_tilde"])
+        # A step of delay more or less would change y by about dt / tau = 1e-2 of it.
+        np.testing.assert_allclose(result["y"], reference["y"], atol=1e-12 * np.abs(reference["y"]).max(), rtol=0)
     assert np.ptp(reference["delta"], axis=1)[[0, 2, 5]].min() > 0.6
     assert (reference["delta_tilde"][0] == 0).any()
 
