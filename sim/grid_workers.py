@@ -4,10 +4,13 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
+
+from tqdm import tqdm
 
 from sim.grid_job import Job, Outcome, epochs_done, finish
 
@@ -46,6 +49,7 @@ def _work(pipe: Connection, gpu: int | None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    tqdm.set_lock(threading.RLock())  # its own lock is the system's, which a process that is ended leaves behind
     with contextlib.suppress(EOFError, OSError):
         while True:
             job: Job = pipe.recv()

@@ -1,7 +1,10 @@
 """A grid makes every run once, wherever it runs and whoever dies meanwhile."""
 
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -156,6 +159,48 @@ def test_a_killed_process_is_replaced_and_its_run_goes_on(tmp_path):
     assert attempts(resumed.folder)[1]["epoch"] >= 1
     whole = start(resumed.config, tmp_path / "whole", progress=False)
     assert_same_runs(folder_of(resumed), whole.folder)
+
+
+INTERRUPTED = """
+import pickle, sys
+from sim.grid import GridInterrupted, Place, run_grid
+try:
+    run_grid(pickle.load(sys.stdin.buffer), Place(workers=2), progress=False)
+except GridInterrupted as stopped:
+    print(stopped)
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(tmp_path):
+    """The signal goes to all processes, as from a terminal, when the first of five runs is done."""
+    jobs = jobs_in(tmp_path, 5, epochs=40)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert process.stdin
+    process.stdin.write(pickle.dumps(jobs))
+    process.stdin.close()
+    process.stdin = None
+    while not any("finished" in events(job) for job in jobs):
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert b"Traceback" not in err and b"leaked" not in err
+    done = [job for job in jobs if events(job) == ["began", "finished"]]
+    assert 1 <= len(done) < 5 and b"of 5 runs are done" in out and b"the same command goes on" in out
+    for worker in {entry["process"] for job in jobs for entry in attempts(job.folder)}:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+
+    assert [each.status for each in run_grid(jobs, Place(), progress=False)] == ["finished"] * 5
+    assert all(events(job) == ["began", "finished"] for job in done)
+    begun = [job for job in jobs if events(job) == ["began", "began", "finished"]]
+    for job in begun[:1]:
+        assert_same_runs(folder_of(job), start(job.config, tmp_path / "whole", progress=False).folder)
 
 
 def test_two_that_ask_for_one_run_at_a_time_make_it_once(tmp_path):
