@@ -36,4 +36,4 @@ docs: .venv/installed-docs
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info docs/_build docs/api docs/gallery
+	rm -rf .venv build *.egg-info docs/_build docs/api docs/gallery docs/sg_execution_times.rst
