@@ -163,6 +163,9 @@ def trained_cases(
             at = trainer.stage(chosen)
             trainer.learn(staged[at], labels[at], done)
             done += 1
+        if any(node.synaptic.norm for node in spec.weighted):  # by which the test images are classified
+            some = trainer.stage(np.arange(min(batch, len(data.train))))
+            trainer.take_statistics(staged[some], first=True)
         error = int((trainer.outputs(test_images).argmax(1) != test_labels).sum()) / len(test)
         weights = trainer.weights().astype("float64")
         for name in RULES:
