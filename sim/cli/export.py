@@ -13,6 +13,7 @@ examples:
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from circuits.errors import CircuitError
 from circuits.parameters import OutputError
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _circuit(args: argparse.Namespace) -> tuple[object, str]:
+def _circuit(args: argparse.Namespace) -> tuple[Any, str]:
     given = {name: getattr(args, name) for name in ("M", "S", "mu", "epsilon")}
     given |= {name: value * MS for name in ("tau", "delay") if (value := getattr(args, name)) is not None}
     try:

@@ -49,7 +49,9 @@ class Arithmetic:
                 )
         found = self.evaluate(inputs)
         for name, node in self.nodes.items():
-            arrived = self.arriving(name) if name in self.state else None
+            if name not in self.state:
+                continue
+            arrived = self.arriving(name)
             if type(node).__name__ == "LI":
                 goal = node.v_leak + node.r * arrived
                 self.state[name] = goal + (self.state[name] - goal) * np.exp(-dt / node.tau)
