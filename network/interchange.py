@@ -246,7 +246,7 @@ def _group(arrays: dict[str, np.ndarray], group: str) -> Iterator[tuple[int, np.
             if not re.fullmatch("[1-9][0-9]{0,8}", index):
                 raise BadInput(f"{name!r}: expected {group}/<i> with i = 1, 2, ... counting the layers with weights")
             if group.startswith("mask"):
-                if value.dtype != bool and not np.isin(value, (0, 1)).all():
+                if value.dtype.kind not in "biuf" or not np.isin(value, (0, 1)).all():
                     raise BadInput(f"{name} has entries other than 0 and 1; expected 1 where there is a connection")
                 value = value.astype(bool)
             yield int(index), value

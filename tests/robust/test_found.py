@@ -263,6 +263,15 @@ def test_a_part_of_an_image_that_announces_a_gigabyte_reserves_none(tmp_path):
     assert most < 1 << 27
 
 
+@pytest.mark.parametrize("dtype", ["V4", "S3", "M8[s]", "c16"])
+def test_masks_that_are_no_numbers_are_named(capsys, tmp_path, dtype):
+    path = tmp_path / "step.npz"
+    arrays = {"images": np.zeros((1, 1, 2, 2)), "labels": np.zeros(1, int), "W/1": np.zeros((2, 4))}
+    path.write_bytes(arrays_file({**arrays, "mask_W/1": np.zeros((2, 4), dtype)}))
+    words = ("--net", "Output", "--in", str(path), "--out", str(tmp_path / "trace.npz"), "--engine", "reference")
+    assert "mask_W/1 has entries other than 0 and 1" in refused(capsys, "step", *words)
+
+
 def test_a_folder_of_a_user_who_is_not_there_is_no_data(capsys, tmp_path):
     said = refused(capsys, *TRAIN, "--data", "~nosuchuser/x", "--out", str(tmp_path / "run"))
     assert "data '~nosuchuser/x': expected one of" in said
