@@ -17,6 +17,7 @@ from brian2 import Hz, Network, NeuronGroup, PoissonGroup, StateMonitor, Synapse
 
 from circuits.figures import style
 from network import NetworkSpec, Weights, make_rule
+from sim.brian.engine import BrianEngine
 from sim.data.digits import load_digits
 from sim.engine import Settings, open_engine
 from sim.schedule import Timing
@@ -30,7 +31,7 @@ images, labels = data.images[:1] / 255, data.labels[:1]
 spec = NetworkSpec.parse("Full 30; Output", input_shape=(1, 8, 8), classes=10)
 weights = Weights.draw(spec, seed=0)
 settings = Settings(make_rule("urfb"), eta=0.1, dtype="float64", timing=Timing.settled(10), dt=1e-3)
-engine = open_engine("brian", spec, weights, settings)
+engine = BrianEngine(spec, weights, settings)
 
 # Your neurons: at 100 Hz, and not at all, where the pixel is 1, and 0
 tau_rate, each = 50 * ms, 25

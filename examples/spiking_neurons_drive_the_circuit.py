@@ -7,7 +7,7 @@ Frontiers in Computational Neuroscience 13:18 (2019), Appendix 1.
 
 The circuits are of rate units, your neurons may spike. Two hundred leaky integrate-and-fire neurons fire, and their
 filtered rate is the input h of two output units: one for the class that is presented (s = 1), one for another (s = -1).
-As the drive grows, h passes the margin S = 1, and the first unit, now sufficiently correct, falls silent in every cycle.
+As the drive grows, h passes the margin S = 1, and the first unit, now correct enough, falls silent in every cycle.
 A spiking neuron of your own reads its error.
 """
 
@@ -26,7 +26,8 @@ seed(1)
 current, tau_rate = TimedArray([1.1, 2.0], dt=400 * ms), 50 * ms
 neurons = NeuronGroup(
     200, "dv/dt = (current(t) - v)/(10*ms) + 0.2*xi/(10*ms)**0.5 : 1", threshold="v > 1", reset="v = 0",
-    refractory=2 * ms, method="euler",
+    refractory=2 * ms,  # pyright: ignore[reportArgumentType]
+    method="euler",
 )  # fmt: skip
 neurons.v = "rand()"
 rate = NeuronGroup(1, "dr/dt = -r/tau_rate : Hz\nh = r/(60*Hz) : 1", method="exact")

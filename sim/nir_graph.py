@@ -60,7 +60,7 @@ class Graph:
 
 
 def fit(
-    lengths: tuple[int, int], outputs: tuple[int, int], kernel: tuple[int, int], before: tuple[int, int], stride: int
+    lengths: tuple[int, ...], outputs: tuple[int, ...], kernel: tuple[int, int], before: tuple[int, int], stride: int
 ) -> tuple[int, tuple[int, int], tuple[int, int]]:
     """Windows with other padding before than after, as windows with the same on both sides, which is what NIR has.
 

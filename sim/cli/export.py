@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         tau = None if args.tau is None else args.tau * MS
         graph = export_network(spec, weights, args.levels, tau)
         exact = args.levels is None or not any(node.index for node in spec.nodes[:-1])
-        text = "as it is" if exact else f"hidden units off by at most 1/{2 * args.levels}"
+        text = "as it is" if exact or args.levels is None else f"hidden units off by at most 1/{2 * args.levels}"
     write(graph, args.out)
     result = {"out": args.out, "nodes": len(graph.nodes), "edges": len(graph.edges), "numbers": size_of(graph)}
     report(args, result, f"{args.out}: {len(graph.nodes)} nodes, {len(graph.edges)} edges; {text}")

@@ -97,13 +97,13 @@ def test_the_users_network_runs_as_it_would_without_and_each_has_its_clock():
     def run(embed):
         group = wave(dt=0.5 * ms)
         objects = [group]
-        if embed:
-            circuit = OutputErrorCircuit(brian2.linked_var(group, "h"), 1, dt=0.05 * ms)
+        circuit = OutputErrorCircuit(brian2.linked_var(group, "h"), 1, dt=0.05 * ms) if embed else None
+        if circuit is not None:
             objects += [circuit]
         network, before = brian2.Network(objects), brian2.defaultclock.dt / second
         network.run(50 * ms, namespace={})
         assert brian2.defaultclock.dt / second == before
-        if embed:
+        if circuit is not None:
             assert len(circuit.trace().times) == 1000 and circuit["error"].dt / ms == pytest.approx(0.05)
         return np.array(group.r)
 

@@ -94,5 +94,6 @@ class Arithmetic:
 
 def _windows(x: np.ndarray, size: Any, padding: Any, stride: Any) -> np.ndarray:
     padded = np.pad(x, ((0, 0), (0, 0), *((int(p), int(p)) for p in padding)))
-    seen = np.lib.stride_tricks.sliding_window_view(padded, tuple(int(k) for k in size), axis=(2, 3))
+    size = (int(size[0]), int(size[1]))
+    seen = np.lib.stride_tricks.sliding_window_view(padded, size, axis=(2, 3))  # pyright: ignore
     return seen[:, :, :: int(stride[0]), :: int(stride[1])]
