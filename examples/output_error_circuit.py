@@ -48,9 +48,9 @@ plt.show()
 
 # %%
 # Panels on the right: not yet correct; delta settles at 1 or -mu. On the left: correct; delta swings. As it crosses the
-# threshold of tc (dashed; triangle), tc becomes active a delay later (arrow to the circle; shaded while it is), delta falls,
-# tc lets go, delta rises again. Green is what equation (6) asks for. What counts is the value nearest 0 in each cycle:
-# whatever reads the error has to look at that moment.
+# threshold of tc (dashed; triangle), tc becomes active a delay later (arrow to the circle; shaded while it is), delta
+# falls, tc lets go, delta rises again. Green is what equation (6) asks for. What counts is the value nearest 0 in each
+# cycle: whatever reads the error has to look at that moment.
 #
 # **When it fails.** The swing needs a delay D on the way from delta through tc and back. Without it delta gets stuck at
 # 1: the moment tc becomes active it cancels what keeps it active, and the neuron that should be silent never is. With
