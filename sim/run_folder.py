@@ -132,7 +132,8 @@ class RunFolder:
         """
         weights, epoch = read_weights(self.path / WEIGHTS)
         rows = self.read_metrics()[:epoch] if epoch else []
-        if len(rows) != epoch or not all(_is_row(row) and row["epoch"] == n for n, row in enumerate(rows, start=1)):
+        layers = len(weights.W)
+        if len(rows) != epoch or not all(_is_row(row, layers) and row["epoch"] == n for n, row in enumerate(rows, 1)):
             raise BadInput(
                 f"{self.path / METRICS}: damaged, its rows are not epochs 1 to {epoch}, where {WEIGHTS} stands"
             )
@@ -202,12 +203,12 @@ NUMBERS = ("train_error", "validation_error", "test_error", "images_per_second")
 LARGEST = 1e12  # of any of them: no more can be drawn
 LISTS = ("alignment", "alignment_angle")
 # Only where they are asked for:
-MAYBE_LISTS = ("delta_angle", "increment_angle", "sign_concordance", "block_class")
-MAYBE_TABLE = "block_error"
+MAYBE_LISTS = ("delta_angle", "increment_angle", "sign_concordance")
+BLOCKS, MAYBE_TABLE = "block_class", "block_error"
 
 
-def _is_row(row: Any) -> bool:
-    """Whether this is a row of the metrics, as far as resuming and drawing need it."""
+def _is_row(row: Any, layers: int) -> bool:
+    """Whether this is a row of the metrics, as far as resuming and drawing need it; with so many layers."""
 
     def number(value: Any) -> bool:
         return value is None or (isinstance(value, int | float) and abs(value) < LARGEST)
@@ -215,13 +216,18 @@ def _is_row(row: Any) -> bool:
     def numbers(value: Any) -> bool:
         return isinstance(value, list) and all(map(number, value))
 
+    def by_layer(value: Any) -> bool:
+        return numbers(value) and len(value) == layers
+
     return (
         isinstance(row, dict)
         and isinstance(row.get("epoch"), int)
         and all(row.get(name) is not None and number(row[name]) for name in NUMBERS)
-        and all(numbers(row.get(name)) for name in LISTS)
-        and all(numbers(row.get(name, [])) for name in MAYBE_LISTS)
+        and all(by_layer(row.get(name)) for name in LISTS)
+        and all(by_layer(row[name]) for name in MAYBE_LISTS if name in row)
+        and numbers(row.get(BLOCKS, []))
         and isinstance(row.get(MAYBE_TABLE, []), list)
+        and len(row.get(MAYBE_TABLE, [])) == len(row.get(BLOCKS, []))
         and all(map(numbers, row.get(MAYBE_TABLE, [])))
     )
 

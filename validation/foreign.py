@@ -1,6 +1,7 @@
 """Anyone's implementation: a trace that it wrote, held against the algorithm and against every engine."""
 
 import argparse
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,13 +121,15 @@ def _check_meta(path: str, meta: dict[str, Any]) -> None:
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             what = "a word" if name in WORDS else "a number"
             raise BadInput(f"{path}: its meta has {name} {str(value)[:40]!r}; expected {what}")
+        if kind is not str and value is not None and not abs(value) <= sys.float_info.max:
+            raise BadInput(f"{path}: its meta has {name} {str(value)[:40]}; expected a finite number")
 
 
 def _chosen(args: argparse.Namespace, theirs: StepTrace, name: str) -> Any:
-    """A setting: as the flag says, else as the trace says, else the default."""
+    """A setting: as the flag says, else as the trace says, else the default. JSON's whole numbers become floats."""
     for given in (getattr(args, name), theirs.meta.get(name)):
         if given is not None:
-            return given
+            return float(given) if name in NUMBERS else given
     return DEFAULTS[name]
 
 

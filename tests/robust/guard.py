@@ -38,6 +38,7 @@ class Tally:
 
 def forbid_unpickling() -> None:
     """From here on in this process any attempt to unpickle is `Unpickled`; in C and in Python."""
+    import sklearn.datasets  # noqa: F401  (joblib, which comes with it, makes a class of its own of pickle's)
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise Unpickled("pickle was asked to load something")

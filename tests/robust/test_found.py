@@ -136,6 +136,8 @@ def test_odd_ties_and_meta_of_a_trace_are_named(tmp_path, name, value, message):
     [
         ({"eta": ""}, "its meta has eta '': expected a number"),
         ({"eta": None, "mu": [1]}, "meta has mu"),
+        ({"gain": 10**400}, "expected a finite number"),
+        ({"mu": 10**30}, "--in"),  # a whole number that is no integer of C: as good as 1e30
         ({"eta": float("inf")}, "eta inf: expected a positive time step"),
         ({"rule": 3}, "its meta has rule '3'; expected a word"),
         ({"dtype": "float8"}, "dtype 'float8'"),
@@ -217,7 +219,13 @@ def test_a_config_that_is_no_text_is_named(tmp_path):
         read_config(path)
 
 
-@pytest.mark.parametrize(("name", "value"), [("test_error", 1e308), ("train_error", None), ("alignment", [1e308])])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("test_error", 1e308), ("train_error", None), ("alignment", [1e308, 0.5]), ("alignment", [0.5]),
+        ("sign_concordance", [0.5]), ("block_class", [1]),
+    ],
+)  # fmt: skip
 def test_rows_that_cannot_be_drawn_are_damaged(run, tmp_path, name, value):
     weights, _ = read_weights(run / WEIGHTS)
     row = json.loads((run / METRICS).read_text())
