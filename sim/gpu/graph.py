@@ -28,7 +28,7 @@ class CudaGraph:
     ----------
     step : callable
     restore : callable
-        Undoes what the runs before the recording have changed. The recording itself changes nothing.
+        Undoes what a run before the recording has changed. The recording itself changes nothing.
 
     Raises
     ------
@@ -40,9 +40,7 @@ class CudaGraph:
         aside, current = torch.cuda.Stream(), torch.cuda.current_stream()
         aside.wait_stream(current)
         with torch.cuda.stream(aside):
-            for _ in range(WARM):
-                step()
-            restore()
+            warm_up(step, restore)
         current.wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
@@ -51,6 +49,13 @@ class CudaGraph:
     def replay(self) -> None:
         """Do the step; returns at once, before the device has done it."""
         self._graph.replay()
+
+
+def warm_up(step: Callable[[], None], restore: Callable[[], None]) -> None:
+    """Do a step a few times, each from where things are now: an epoch may have no images for a second one."""
+    for _ in range(WARM):
+        step()
+        restore()
 
 
 class Graphs:
