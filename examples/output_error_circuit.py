@@ -27,7 +27,7 @@ from circuits.parameters import OutputError
 
 prefs.codegen.target = "numpy"  # four units: nothing worth compiling
 
-# Four neurons: right and not yet right, with their class shown (s = 1) or another (s = -1)
+# Four neurons: correct and not yet correct, with their class shown (s = 1) or another (s = -1)
 parameters = OutputError(M=4, S=1, mu=0.5, epsilon=0.2)
 h = [2.0, 0.5, -2.0, 0.5]
 s = [1, 1, -1, -1]
@@ -47,21 +47,24 @@ with style():
 plt.show()
 
 # %%
-# Neurons on the right are not yet right: they settle at 1 and -mu. Those on the left are. As delta crosses a threshold
-# (triangle), tc becomes active a delay later (circle; shaded while it is), delta falls, tc lets go, delta rises again.
-# What counts is the value nearest 0 in each cycle: whatever reads the error has to look at that moment.
+# Panels on the right: not yet correct; delta settles at 1 or -mu. On the left: correct; delta swings. As it crosses the
+# threshold of tc (dashed; triangle), tc becomes active a delay later (arrow to the circle; shaded while it is), delta
+# falls, tc lets go, delta rises again. Green is what equation (6) asks for. What counts is the value nearest 0 in each
+# cycle: whatever reads the error has to look at that moment.
 #
 # **When it fails.** The swing needs a delay D on the way from delta through tc and back. Without it delta gets stuck at
-# 1: the moment tc becomes active it cancels what keeps it active, and the neuron that should be silent never is. With a
-# delay the lowest point is exp(-D/tau), where tau is the time constant of the neuron. And the input must stay below a
-# bound M, from which tc was given its strength: beyond it, delta does not fall to 0 either.
+# 1: the moment tc becomes active it cancels what keeps it active, and the neuron that should be silent never is. With
+# it tc lets go a delay after delta has fallen back past 1, so that delta comes down to exp(-D/tau), where tau is the
+# time constant of the neuron (for s = -1, to mu times that). And tc is made just strong enough for inputs below M:
+# beyond it, delta does not fall to 0 either. Noise is the other danger: the threshold is the very level at which a
+# neuron that is not yet correct rests, so that a little of it silences this one too (``t_threshold="midpoint"`` helps).
 cases = {"no delay": (2.0, 0.0), "D = tau": (2.0, 10e-3), "D = 3 tau": (2.0, 30e-3), "h = 5, above M = 4": (5.0, 30e-3)}
 times = np.linspace(0, 0.2, 2001)
 with style():
     figure, axes = plt.subplots(1, 4, figsize=(11, 2.6), sharey=True, layout="constrained")
     for (name, (drive, delay)), ax in zip(cases.items(), axes, strict=True):
         solution = solve(OutputError(delay=delay), drive, 1, duration=0.6, unchecked=True)
-        print(f"{name}: {analyse(solution).state[0]}, comes down to {solution.measures.low[0]:.3f}")
+        print(f"{name}: {analyse(solution).state[0]}, lowest value {solution.measures.low[0]:.3f}")
         ax.plot(times * 1e3, solution.sample(times).delta[:, 0])
         ax.axhline(0, color="0.5", lw=0.8, ls="--")
         ax.set(title=name, xlabel="time (ms)")

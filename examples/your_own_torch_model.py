@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from circuits.figures import style
+from circuits.figures import BLUE, GREEN, RED, style
 from sim.data import load_data
 from sim.torch_convert import convert
 from sim.torch_layers import Saturate
@@ -68,8 +68,8 @@ for rule in rules:
 # Plot
 with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained")
-    for rule, name in rules.items():
-        left.plot(range(1, epochs + 1), errors[rule], "o-", label=f"{rule}, {name}")
+    for (rule, name), color in zip(rules.items(), (GREEN, BLUE, RED), strict=True):
+        left.plot(range(1, epochs + 1), errors[rule], "o-", color=color, label=f"{rule}, {name}")
     for values, name in zip(turned["urfb"], ("inner convolution", "output"), strict=True):
         right.plot(range(epochs + 1), values, "o-", label=name)
     left.set(xlabel="epoch", ylabel="test error (fraction)", xticks=range(1, epochs + 1), ylim=(0, None))

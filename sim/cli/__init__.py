@@ -62,7 +62,7 @@ def run_command(name: str, argv: list[str], prog: str | None = None, **defaults:
 
             raise unknown("command", name, COMMANDS)
         module = importlib.import_module(COMMANDS[name][0])
-        parser = Parser(prog=prog, description=(module.__doc__ or "").replace("hebb train", prog))
+        parser = Parser(prog=prog, description=(module.__doc__ or "").replace(f"hebb {name}", prog))
         parser.set_defaults(**defaults)
         module.add_arguments(parser)
         return module.run(parser.parse_args(argv))

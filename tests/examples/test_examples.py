@@ -15,9 +15,9 @@ PRINTED = {
     "output_error_circuit": [
         "h =  2.0, s =  1: oscillating, reads 0.049",
         "h =  0.5, s = -1: settled, reads -0.500",
-        "no delay: sliding, comes down to 1.000",
-        "D = tau: oscillating, comes down to 0.368",
-        "h = 5, above M = 4: settled, comes down to 1.000",
+        "no delay: sliding, lowest value 1.000",
+        "D = tau: oscillating, lowest value 0.368",
+        "h = 5, above M = 4: settled, lowest value 1.000",
     ],
     "learning_without_symmetric_weights": ["URFB as a circuit: the same error after 20 of 20 epochs"],
     "feedback_shutdown_circuit": ["share of units misjudged"],

@@ -4,9 +4,9 @@ The keys of `MUTATIONS` say what is wrong, its values, by engine, how it is done
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,8 @@ def reference_decays_R_as_W(original: Callable) -> Callable:
 
 def torch_without_masks(original: Callable) -> Callable:
     def increments(self, i, delta, x):
-        bare = SimpleNamespace(**{**vars(self), "_mask_W": {}, "_mask_R": {}})
+        bare = copy(self)
+        bare._mask_W, bare._mask_R = {}, {}
         return original(bare, i, delta, x)
 
     return increments
