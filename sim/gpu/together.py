@@ -2,7 +2,8 @@
 
 An update of a small network leaves most of the device idle. Here each engine keeps its own weights and buffers and does
 the very operations of its own step, in a stream of its own that the recording forks to and joins again. So the branches
-have nothing in common but the moment when they are asked for, and each run is the one that it would be alone.
+have nothing in common but the moment when they are asked for, and each run is the one that it would be alone: to the
+bit, as far as the device's libraries add up in the same order from one run to the next.
 """
 
 from collections.abc import Callable, Sequence

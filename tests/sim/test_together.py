@@ -192,10 +192,9 @@ def test_ctrl_c_keeps_what_each_run_has_finished_and_says_how_to_go_on(tmp_path,
     for folder, epochs in zip(folders, (2, 1), strict=True):
         assert f"{epochs} of 3 epochs are kept; go on with: hebb train --resume {folder}" in str(stopped.value)
         assert (folder / "errors.svg").exists()
-    for seed, folder in enumerate(folders):
-        resume(folder, {}, progress=False)
-        start(make_config(QUICK | {"epochs": 3, "seed": seed}), tmp_path / f"alone{seed}", progress=False)
-        assert same_weights(folder, tmp_path / f"alone{seed}")
+    resume(folders[1], {}, progress=False)
+    start(make_config(QUICK | {"epochs": 3, "seed": 1}), tmp_path / "alone", progress=False)
+    assert same_weights(folders[1], tmp_path / "alone") and timeless(folders[1]) == timeless(tmp_path / "alone")
 
 
 def test_a_run_that_diverges_does_not_stop_the_others(tmp_path, monkeypatch):
