@@ -173,8 +173,12 @@ def as_in_training(engine: Any, data: Images, options: argparse.Namespace) -> di
     train, validation, test = part(count), part(max(1, count // 9)), part(max(1, 2 * count // 9))
 
     def epoch() -> None:
-        for _ in learn_epoch(engine, train, data.order, size, 0, lambda x, _: engine.saturation(x), lambda _: None):
-            pass
+        def look(images: Any, step: int) -> None:
+            engine.saturation(images)
+
+        for work in learn_epoch(engine, train, data.order, size, 0, look, lambda _: None):
+            if work:
+                work.do()
         measured(engine, validation, test)
 
     taken = [timed(epoch, options.device) for _ in range(EPOCHS + 1)][1:]

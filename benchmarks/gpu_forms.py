@@ -1,7 +1,6 @@
 """This package's torch engine on a GPU, in every form that ``hebb bench gpu`` compares."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,7 @@ class Form:
         The plain form, batch by batch, which draws dropout masks on the host as on a CPU.
     compute_dtype : str or None
     seeds : int
-        Networks that learn at the same time.
+        Networks that learn at the same time, with their updates in one graph.
     """
 
     triton: bool = False
@@ -116,23 +115,29 @@ def _fused(spec: NetworkSpec, settings: Any) -> Any:
 
 def learner(group: list[Any], data: Images, size: int) -> Learn:
     """What makes updates with all of a form's engines, each the next ones of its own run."""
+    from sim.gpu.together import Together
+
     done = 0
+    replayed = hasattr(group[0], "prepare")
+    together = Together(group) if len(group) > 1 and replayed else None
 
     def learn(updates: int) -> None:
         nonlocal done
         order = data.order[: updates * size]
-        for engine in group:
-            if not hasattr(engine, "learn_epoch"):
-                for update in range(updates):
-                    batch = order[update * size : (update + 1) * size]
-                    engine.learn(data.images[batch], data.labels[batch], done + update)
-                continue
-            with engine.aside() if len(group) > 1 else nullcontext():
+        if together:
+            together.do([engine.prepare(data.images, data.labels, order, size, done) for engine in group])
+        for engine in group if not together else ():
+            if replayed:
                 engine.learn_epoch(data.images, data.labels, order, size, done)
+                continue
+            for update in range(updates):
+                batch = order[update * size : (update + 1) * size]
+                engine.learn(data.images[batch], data.labels[batch], done + update)
         done += updates
 
     learn(1)  # so that a form that cannot run says so here
-    why = next((engine.why_no_graph for engine in group if getattr(engine, "why_no_graph", "")), "")
+    whys = [getattr(each, "why_no_graph", "") for each in (*group, together)]
+    why = next((why for why in whys if why), "")
     if why and why != "none was asked for":
         raise BadInput(f"cannot be replayed: {why}")
     return learn

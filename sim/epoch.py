@@ -33,7 +33,7 @@ def learn_blocks(
     look: Callable[[Any, int], None],
     done: Callable[[int], object],
     after: Callable[[Any], None],
-) -> Generator[None, None, tuple[int, float]]:
+) -> Generator[Any, None, tuple[int, float]]:
     """Learn from all images once, block by block (`sim.blocks.Block`); `after` is told of each that has been learned.
 
     All else is as for `learn_epoch`, which each block goes through.
@@ -55,13 +55,13 @@ def learn_epoch(
     step: int,
     look: Callable[[Any, int], None],
     done: Callable[[int], object],
-) -> Generator[None, None, tuple[int, float]]:
+) -> Generator[Any, None, tuple[int, float]]:
     """Learn from the images of `order` once.
 
     Parameters
     ----------
     engine : Engine
-        One with a method `learn_epoch` makes all updates by itself (`sim.gpu.engine`).
+        One with a method `prepare` makes all updates on its device (`sim.gpu.engine`).
     train : Staged
     order : array
         Which images come in turn, staged.
@@ -76,23 +76,24 @@ def learn_epoch(
 
     Yields
     ------
-    None
-        Once, where the engine has been given all the work and is not waited for yet: time for other engines' work.
+    Work or None
+        Once: the updates that whoever goes through this has to do before going on, beside those of other engines where
+        there are any (`sim.gpu.engine.Work`); None where all are done.
 
     Returns
     -------
     wrong : int
         Images classified wrongly while learning.
     seconds : float
-        Without those spent looking.
+        Without those spent looking; with those that other engines took whose updates were made at the same time.
     """
     updates = -(-len(order) // size)
     began, seconds, wrong = time.perf_counter(), 0.0, 0
-    whole = getattr(engine, "learn_epoch", None)
-    if whole:
-        found = whole(train.images, train.labels, order, size, step)
-        yield
-        wrong, seconds = int(found), time.perf_counter() - began
+    prepare = getattr(engine, "prepare", None)
+    if prepare:
+        work = prepare(train.images, train.labels, order, size, step)
+        yield work
+        wrong, seconds = int(work.wrong), time.perf_counter() - began
         done(updates)
         look(train.images[order[(updates - 1) * size :]], step + updates - 1)
         return wrong, seconds

@@ -31,6 +31,7 @@ from sim import ranks
 from sim.config import TrainConfig, config_text, make_config, read_config
 
 CONFIG, METRICS, WEIGHTS, ENVIRONMENT = "config.toml", "metrics.jsonl", "weights.safetensors", "environment.txt"
+RUNS = "runs"  # where runs are kept that are given no folder
 EVENTS = "events.out.tfevents.hebb"  # of TensorBoard, which knows such files by their names
 FIGURES = ("errors.svg", "alignment.svg", "concordance.svg", "forgetting.svg")
 
@@ -186,12 +187,12 @@ def discard(path: Path) -> None:
         path.rmdir()
 
 
-def unused_folder(spec: NetworkSpec, config: TrainConfig) -> Path:
+def unused_folder(spec: NetworkSpec, config: TrainConfig, within: str | Path = RUNS) -> Path:
     """A folder for a run that was given none: named after what it does, with a number where that is taken."""
     net = config.net.strip().lower() if config.net.strip().isidentifier() else f"net{len(spec.weighted)}"
     data = Path(config.data).stem or "data"
     words = [net, config.rule, data, *(word.replace(" ", "-") for word in config.variations), f"seed{config.seed}"]
-    base = Path("runs") / "-".join(words)
+    base = Path(within) / "-".join(words)
     path, count = base, 1
     while path.exists():
         count += 1

@@ -1,9 +1,8 @@
 """Training: one visible loop for every rule, network, data set and engine."""
 
 import sys
-from collections.abc import Generator, Mapping
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +27,11 @@ from sim.epoch import Staged, learn_blocks, stage
 from sim.figures import save_run_figures
 from sim.first_phase import network_of, take_over
 from sim.health import check_health
-from sim.run_folder import ENVIRONMENT, RunFolder, unused_folder
+from sim.run_folder import CONFIG, ENVIRONMENT, RUNS, RunFolder, unused_folder
 from sim.saving import Saves
 from sim.tensorboard import check_tensorboard, open_board
+from sim.turns import Epochs, Interrupted, Run, Training, together
 from sim.updates import Update, parse_schedule
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its folder, config, one row an epoch as in ``metrics.jsonl``, and the network it trained."""
-
-    folder: Path
-    config: TrainConfig
-    rows: list[dict[str, Any]]
-    spec: NetworkSpec
-    engine: Engine
-
-
-Epochs = Generator[None, None, Run]
 
 
 def start(config: TrainConfig, out: str | Path | None = None, *, progress: bool = True) -> Run:
@@ -66,20 +52,59 @@ def start(config: TrainConfig, out: str | Path | None = None, *, progress: bool 
     Diverged
         Where nothing can learn any more. The folder then holds the last good epoch that was saved.
     """
-    return together([begin(config, out, progress=progress)])[0]
-
-
-def begin(config: TrainConfig, out: str | Path | None = None, *, progress: bool = True) -> tuple[Engine, Epochs]:
-    """The engine and the epochs of a run whose folder has been made; `together` goes through them. See `start`."""
     data, spec, settings = prepare(config)
+    path = unused_folder(spec, config) if out is None else out
+    return together([_begin(config, path, data, spec, settings, progress)])[0]
+
+
+def start_seeds(
+    config: TrainConfig, seeds: Sequence[int], out: str | Path | None = None, *, progress: bool = True
+) -> list[Run]:
+    """Train the same from several seeds, epoch by epoch in step, on a GPU with the updates of all made at once.
+
+    Each run is the one that it would be alone, in a folder of its own.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        Whose own seed does not count.
+    seeds : sequence of int
+        One a run, each another.
+    out : path, optional
+        Where the folders of the runs are made, ``runs/`` where not given; they are named after the runs.
+    progress : bool
+        Whether to show a progress bar for each on stderr.
+
+    Raises
+    ------
+    BadInput
+        As for `start`; and where `out` is itself the folder of a run.
+    Diverged
+        Once all others are done.
+    """
+    if out is not None and (Path(out) / CONFIG).exists():
+        raise BadInput(f"--out {out}: holds a run; with several seeds it is the folder that theirs are made in")
+    data, trainings = None, []
+    for seed in seeds:
+        one = replace(config, seed=seed)
+        data, spec, settings = prepare(one, data)
+        path = unused_folder(spec, one, RUNS if out is None else out)
+        trainings.append(_begin(one, path, data, spec, settings, progress))
+    return together(trainings)
+
+
+def _begin(
+    config: TrainConfig, path: str | Path, data: Dataset, spec: NetworkSpec, settings: Settings, progress: bool
+) -> Training:
+    """A run whose folder has been made, and whose epochs are still to come."""
     weights = Weights.draw(spec, config.seed, settings.rule, connectivity=config.connectivity, dtype=config.dtype)
     began = f"start {take_over(spec, weights, config)}\n" if config.start_from else ""
     engine = open_engine(config.engine, spec, weights, settings)
-    folder = RunFolder.create(unused_folder(spec, config) if out is None else out)
+    folder = RunFolder.create(path)
     folder.write(ENVIRONMENT, describe_environment(engine.device, data) + began)
     folder.write_epoch([], weights)
     folder.write_config(config)  # last: a folder with a config can be resumed
-    return engine, _epochs(config, folder, data, engine, [], progress)
+    return Training(folder.path, engine, _epochs(config, folder, data, engine, [], progress))
 
 
 def resume(path: str | Path, changes: Mapping[str, Any], *, spell: str = "{}", progress: bool = True) -> Run:
@@ -112,11 +137,11 @@ def resume(path: str | Path, changes: Mapping[str, Any], *, spell: str = "{}", p
     except BadInput as error:
         raise BadInput(f"--resume {path}: {error}") from None
     folder.write_config(config)
-    return together([(engine, _epochs(config, folder, data, engine, rows, progress))])[0]
+    return together([Training(folder.path, engine, _epochs(config, folder, data, engine, rows, progress))])[0]
 
 
-def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
-    """Read the data, build the network, and check the rule; `BadInput` for what does not fit."""
+def prepare(config: TrainConfig, data: Dataset | None = None) -> tuple[Dataset, NetworkSpec, Settings]:
+    """Read the data, unless given, build the network, and check the rule; `BadInput` for what does not fit."""
     rule = make_rule(
         config.rule, config.feedback_rate, config.feedback_decay, config.flip_probability, config.feedback_scale
     )
@@ -137,32 +162,9 @@ def prepare(config: TrainConfig) -> tuple[Dataset, NetworkSpec, Settings]:
     if config.tensorboard:
         check_tensorboard()
     parse_notation(notation_of(config.net))  # a misspelt network is reported before any data is read
-    data = load_data(config.data, config.data_dir, config.image_size)
+    data = data or load_data(config.data, config.data_dir, config.image_size)
     spec = network_of(config, data.image_shape, data.classes)
     return data, spec, replace(settings, update=update.by_updates(updates_of(config, data.train.labels)))
-
-
-def together(trainings: list[tuple[Engine, Epochs]]) -> list[Run]:
-    """Go through the epochs of several runs in turn, on a GPU at the same time; the runs when all are done.
-
-    Each run is the one that it would be alone.
-    """
-    runs: dict[int, Run] = {}
-    while len(runs) < len(trainings):
-        for k, (engine, epochs) in enumerate(trainings):
-            # Work that an engine does aside goes on while the next one is given its own.
-            aside = getattr(engine, "aside", nullcontext) if len(trainings) > 1 else nullcontext
-            try:
-                with aside():
-                    if k not in runs:
-                        next(epochs)
-            except StopIteration as end:
-                runs[k] = end.value
-    return [run for _, run in sorted(runs.items())]
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during training. The message is one line: what is kept, and how to go on."""
 
 
 def _epochs(
@@ -170,7 +172,7 @@ def _epochs(
 ) -> Epochs:
     """The loop. `rows` are those of the epochs done before, and grow by one an epoch.
 
-    It pauses in every epoch, and block of one, once the engine has been given the work.
+    It pauses before the first epoch, and in each one, and block of one: see `sim.epoch.learn_epoch`.
     """
     train, validation, test = (stage(engine, part) for part in (data.train, data.validation, data.test))
     count, size = len(data.train), config.batch_size
@@ -207,8 +209,9 @@ def _epochs(
             forgetting.see(block.label)
 
     try:
+        yield None  # so that every run has come this far, and is closed properly, before one of them learns
         for epoch in range(len(rows) + 1, config.epochs + 1):
-            bar.set_description(f"{config.rule} epoch {epoch}/{config.epochs}", refresh=False)
+            bar.set_description(f"seed {config.seed} {config.rule} epoch {epoch}/{config.epochs}", refresh=False)
             blocks, begun = blocks_of(config, data.train.labels, epoch), (epoch - 1) * updates
             wrong, seconds = yield from learn_blocks(engine, train, blocks, size, begun, look, bar.update, after)
             take_statistics(epoch)
@@ -234,7 +237,7 @@ def _epochs(
             bar.set_postfix_str(summary(row), refresh=sys.stderr.isatty())
     except KeyboardInterrupt:
         raise Interrupted(
-            f"interrupted; {saved} of {config.epochs} epochs are kept; go on with: hebb train --resume {folder.path}"
+            f"{saved} of {config.epochs} epochs are kept; go on with: hebb train --resume {folder.path}"
         ) from None
     finally:
         bar.close()

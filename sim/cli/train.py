@@ -6,6 +6,7 @@ examples:
   hebb train --net "Conv 16 3x3; Maxpool 3; Full 100; Output" --data mnist --data-dir ~/data
   hebb train --engine event --timing 10                     through the circuits, in finite time
   hebb train --net liao_cifar --data cifar10 --rule usf --norm bn --manhattan 1 --momentum .9 --eta 5e-4
+  hebb train --data cifar10 --seeds 0 1 2                   three runs in step; on a GPU their updates are one graph
   hebb train --config run.toml --eta .05                    a flag wins over the file
   hebb train --resume runs/simpnet-urfb-digits-seed0 --epochs 40
 """
@@ -42,7 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         own_defaults={name: value for name in FIELDS if (value := parser.get_default(name)) is not None}
     )
     parser.set_defaults(**dict.fromkeys(FIELDS))
-    parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new one under runs/)")
+    parser.add_argument(
+        "--seeds", nargs="+", metavar="SEED", help="a run from each of these seeds, all trained at the same time"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="the run's folder (default: a new one under runs/); with --seeds, what holds them"
+    )
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder, bit for bit")
     parser.add_argument("--config", metavar="FILE.toml", help="read settings from a file, as config.toml of a run")
     parser.add_argument("--download", action="store_true", help="fetch missing data whatever its size (else to 500 MB)")
@@ -51,16 +57,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, and print where the run is and how it ended."""
+    """Train, and print where each run is and how it ended."""
     from sim import ranks
     from sim.data.files import allow_downloads
     from sim.run_folder import CONFIG
-    from sim.train import resume, start, summary
+    from sim.train import resume, start, start_seeds
 
     if args.download:
         allow_downloads()
     flags = {name: getattr(args, name) for name in FIELDS if getattr(args, name) is not None}
     make_config(flags, SPELL)  # a mistake in a flag is reported as the flag's, wherever the other values come from
+    seeds = _seeds(args, flags)
     given: dict[str, Any] = {**(read_config(args.config) if args.config else {}), **flags}
     progress = not args.quiet and ranks.is_first()
     if ranks.restarted() and args.out and (Path(args.out) / CONFIG).exists():
@@ -68,16 +75,46 @@ def run(args: argparse.Namespace) -> int:
     if args.resume:
         if args.out:
             raise BadInput(f"--out {args.out}: a resumed run stays in its folder, {args.resume}; leave --out away")
-        finished = resume(args.resume, given, spell=SPELL, progress=progress)
+        finished = [resume(args.resume, given, spell=SPELL, progress=progress)]
     else:
         config = make_config({**args.own_defaults, **given}, SPELL)
         rule = make_rule(config.rule)
         if effective_order(rule, config.order) != config.order:
             note(f"rule '{rule.name}' {why_before_update(rule)} and always runs before_update")
-        finished = start(config, args.out, progress=progress)
-    if not ranks.is_first():
-        return 0
-    last = finished.rows[-1] if finished.rows else None
-    text = f"{finished.folder}: {len(finished.rows)} epochs" + (f"; {summary(last)}" if last else "")
-    report(args, {"folder": str(finished.folder), "epochs": len(finished.rows), "last": last}, text)
+        if seeds:
+            finished = start_seeds(config, seeds, args.out, progress=progress)
+        else:
+            finished = [start(config, args.out, progress=progress)]
+    if ranks.is_first():
+        results, texts = zip(*map(_ended, finished), strict=True)
+        report(args, list(results) if seeds else results[0], "\n".join(texts))
     return 0
+
+
+def _seeds(args: argparse.Namespace, flags: dict[str, Any]) -> list[int]:
+    """Those of ``--seeds``; empty where it was not given."""
+    from sim import ranks
+
+    if not args.seeds:
+        return []
+    shown = f"--seeds {' '.join(args.seeds)}"
+    if "seed" in flags:
+        raise BadInput(f"{shown}: names all seeds; leave --seed {flags['seed']} away")
+    if args.resume:
+        raise BadInput(f"{shown}: a resumed run keeps its seed; go on with one run at a time, --resume {args.resume}")
+    if ranks.count() > 1:
+        raise BadInput(f"{shown}: torchrun trains one run on all its processes; start it once for each --seed")
+    seeds = [make_config({"seed": seed}, SPELL + "s").seed for seed in args.seeds]
+    twice = next((seed for k, seed in enumerate(seeds) if seed in seeds[:k]), None)
+    if twice is not None:
+        raise BadInput(f"{shown}: {twice} comes twice, and the same seed gives the same run; name each once")
+    return seeds
+
+
+def _ended(run: Any) -> tuple[dict[str, Any], str]:
+    """How a run (`sim.train.Run`) ended, as JSON has it and in a line."""
+    from sim.train import summary
+
+    last = run.rows[-1] if run.rows else None
+    text = f"{run.folder}: {len(run.rows)} epochs" + (f"; {summary(last)}" if last else "")
+    return {"folder": str(run.folder), "epochs": len(run.rows), "last": last}, text

@@ -6,10 +6,9 @@ epoch to the other: the images lie on the device, batches are gathered there by 
 made there (`sim.gpu.masks`), and errors are counted there.
 """
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,18 +17,42 @@ from network.spec import NetworkSpec
 from network.weights import Weights
 from sim.engine import Settings
 from sim.gpu.alignment import agreement
-from sim.gpu.graph import CudaGraph
+from sim.gpu.graph import CudaGraph, Graphs, Recording
 from sim.gpu.masks import Masks
 from sim.torch_engine import TorchEngine
 
 
-class Graph(Protocol):
-    """What has recorded a step, as `CudaGraph`."""
+@dataclass(frozen=True)
+class Part:
+    """What one update learns from: the next `count` images of the epoch's order, which goes by batches of `size`."""
 
-    def replay(self) -> None: ...
+    images: Tensor
+    labels: Tensor
+    size: int
+    count: int
+    step: int
 
 
-Recording = Callable[[Callable[[], None], Callable[[], None]], Graph]
+@dataclass(frozen=True)
+class Work:
+    """An epoch that an engine has been given and that is still to be done, before it is given another.
+
+    Attributes
+    ----------
+    engine : GraphTorchEngine
+    updates : list of Part
+    wrong : torch.Tensor
+        How many images were classified wrongly in the updates done, a number on the device.
+    """
+
+    engine: "GraphTorchEngine"
+    updates: list[Part]
+    wrong: Tensor
+
+    def do(self) -> None:
+        """One update after the other, without waiting for the device."""
+        for part in self.updates:
+            self.engine.do(part)
 
 
 class GraphTorchEngine(TorchEngine):
@@ -44,8 +67,10 @@ class GraphTorchEngine(TorchEngine):
 
     Attributes
     ----------
-    why_no_graph : str
-        Why steps are done operation by operation; empty where they are replayed.
+    graphs : Graphs
+        Those of its updates.
+    moved : int
+        How often something that graphs read has come to lie elsewhere. Graphs from before are of no use.
     """
 
     def __init__(
@@ -54,16 +79,19 @@ class GraphTorchEngine(TorchEngine):
         super().__init__(spec, weights, settings)
         if ":" in self.device:  # one GPU of several: graphs and Triton's kernels go where the process is
             torch.cuda.set_device(self.device)
-        self._recording = recording
-        self.why_no_graph = why_not(settings) if recording else "none was asked for"
-        self._graphs: dict[Any, tuple[Graph, Tensor, Tensor]] = {}  # with the images and labels that they read
+        self.graphs = Graphs(recording, why_not(settings))
+        self.moved = 0
         self._masks = Masks(spec, settings, self.device)
         # What graphs read, apart from weights: all of it stays where it is, and only the numbers in it change.
         self._update = self._place(torch.zeros(1, dtype=torch.int64))  # of the epoch
         self._wrong = self._place(torch.zeros((), dtype=torch.int64))
         self._streams = self._order = self._place(torch.zeros(0, dtype=torch.int64))
         self._batches: dict[Any, tuple[Tensor, Tensor]] = {}
-        self._stream: Any = None
+
+    @property
+    def why_no_graph(self) -> str:
+        """Why steps are done operation by operation; empty where they are replayed."""
+        return self.graphs.why_not
 
     @torch.no_grad()
     def learn(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
@@ -73,9 +101,15 @@ class GraphTorchEngine(TorchEngine):
             place.copy_(new)
         return self.learn_epoch(*batch, torch.arange(len(images), device=self.device), len(images), step)
 
-    @torch.no_grad()
     def learn_epoch(self, images: Tensor, labels: Tensor, order: Tensor, size: int, step: int) -> Tensor:
-        """One update after the other, without waiting for the device.
+        """What `prepare` makes of the same, done: how many were classified wrongly in all, a number on the device."""
+        work = self.prepare(images, labels, order, size, step)
+        work.do()
+        return work.wrong.clone()
+
+    @torch.no_grad()
+    def prepare(self, images: Tensor, labels: Tensor, order: Tensor, size: int, step: int) -> Work:
+        """Everything that the updates of an epoch need is brought to the device.
 
         Parameters
         ----------
@@ -87,50 +121,33 @@ class GraphTorchEngine(TorchEngine):
             Images of a batch; the last has what is left.
         step : int
             Updates made before.
-
-        Returns
-        -------
-        torch.Tensor
-            How many were classified wrongly in all, a number on the device.
         """
         updates = -(-len(order) // size)
         self._order = self._refill(self._order, order)
         self._streams = self._refill(self._streams, self._masks.streams(step, updates))
         self._update.zero_()
         self._wrong.zero_()
-        for update in range(updates):
-            count = min(size, len(order) - update * size)
-            self._do(images, labels, size, count, step + update)
-        return self._wrong.clone()
+        counts = [min(size, len(order) - update * size) for update in range(updates)]
+        parts = [Part(images, labels, size, count, step + update) for update, count in enumerate(counts)]
+        return Work(self, parts, self._wrong)
 
-    def _do(self, images: Tensor, labels: Tensor, size: int, count: int, step: int) -> None:
-        """The next update, which learns from `count` images."""
+    @torch.no_grad()
+    def do(self, part: Part) -> None:
+        """The next update of the epoch that was prepared."""
+        if not self.graphs.do(self.key(part), lambda: self.step(part), self.snapshot, part):
+            self.step(part)
 
-        def update() -> None:
-            self._step(images, labels, size, count, step)
+    def key(self, part: Part) -> Any:
+        """What a graph of this update depends on: numbers that the host knows are part of a recording."""
+        factor = self.settings.update.factor(part.step)
+        return part.images.data_ptr(), part.labels.data_ptr(), part.size, part.count, factor
 
-        if self.why_no_graph:
-            return update()
-        # Numbers that the host knows are part of a recording, so that one is made for each of them.
-        key = (images.data_ptr(), labels.data_ptr(), size, count, self.settings.update.factor(step))
-        if key not in self._graphs:
-            restore = self._snapshot()
-            try:
-                assert self._recording
-                self._graphs[key] = self._recording(update, restore), images, labels
-            except RuntimeError as error:
-                restore()  # it may have made updates before it failed
-                self.why_no_graph = str(error).strip().splitlines()[0]
-                warnings.warn(f"no CUDA graph, training is slower: {self.why_no_graph}", RuntimeWarning, stacklevel=2)
-                return update()
-        self._graphs[key][0].replay()
-
-    def _step(self, images: Tensor, labels: Tensor, size: int, count: int, step: int) -> None:
+    def step(self, part: Part) -> None:
         """One update as the plain form makes it; everything that it leaves behind lies where it lay before."""
-        places = torch.arange(count, device=self.device) + self._update * size
+        places = torch.arange(part.count, device=self.device) + self._update * part.size
         batch = self._order.index_select(0, places)
         before = [(group, dict(group)) for group in self._state()]
-        self._wrong += self._learn(images.index_select(0, batch), labels.index_select(0, batch), step)
+        self._wrong += self._learn(part.images.index_select(0, batch), part.labels.index_select(0, batch), part.step)
         for group, held in before:
             for name, place in held.items():
                 if group[name] is not place:
@@ -155,17 +172,6 @@ class GraphTorchEngine(TorchEngine):
         correlations, angles = found.T.tolist()
         return correlations, angles
 
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """What is done within goes on beside the work of other engines, where the device has room for both."""
-        if not self.device.startswith("cuda"):
-            yield
-            return
-        self._stream = self._stream or torch.cuda.Stream(self.device)
-        self._stream.wait_stream(torch.cuda.current_stream(self.device))  # which has brought the data here
-        with torch.cuda.stream(self._stream):
-            yield
-
     def _dropout(self, step: int, count: int) -> dict[str, Any]:
         streams = self._streams.index_select(0, self._update)[0]
         return self._masks.kept(streams, count)
@@ -178,7 +184,7 @@ class GraphTorchEngine(TorchEngine):
         norm = self._normalisation
         return [self._W, self._R, norm.gamma, norm.beta, self._updater.tau]
 
-    def _snapshot(self) -> Callable[[], None]:
+    def snapshot(self) -> Callable[[], None]:
         """What brings everything back to how it is now."""
         groups = [(group, {name: value.clone() for name, value in group.items()}) for group in self._state()]
         numbers = [(place, place.clone()) for place in (self._update, self._wrong)]
@@ -197,7 +203,8 @@ class GraphTorchEngine(TorchEngine):
         if place.shape[1:] == numbers.shape[1:] and len(place) >= len(numbers):
             place[: len(numbers)].copy_(numbers, non_blocking=True)
             return place
-        self._graphs.clear()
+        self.graphs.made.clear()
+        self.moved += 1
         return self._place(numbers)
 
     def _place(self, numbers: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from network.weights import Weights
 from sim import torch_ops, torch_units
 from sim.engine import Settings
 from sim.gpu import fused
-from sim.gpu.engine import GraphTorchEngine, Recording
-from sim.gpu.graph import CudaGraph
+from sim.gpu.engine import GraphTorchEngine
+from sim.gpu.graph import CudaGraph, Recording
 
 
 class Group(NamedTuple):

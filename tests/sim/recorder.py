@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from sim.gpu.graph import warm_up
+
 
 class Recorder(TorchDispatchMode):
     """Takes the place of `sim.gpu.graph.CudaGraph`."""
@@ -19,8 +21,7 @@ class Recorder(TorchDispatchMode):
     def __init__(self, step: Callable[[], None], restore: Callable[[], None]) -> None:
         super().__init__()
         self.operations: list[tuple[Any, Any, Any, list[Tensor]]] = []
-        step()  # as a graph's: what is made in the first step only is there now
-        restore()
+        warm_up(step, restore)  # as a graph's: what is made in the first step only is there now
         with self:
             step()
         restore()  # a recording itself changes nothing

@@ -106,7 +106,7 @@ def test_replayed_updates_are_the_plain_forms_to_the_bit(rule, options):
     weights = weights.astype(settings.dtype)
     plain, replayed = TorchEngine(spec, weights, settings), GraphTorchEngine(spec, weights, settings, Recorder)
     assert by_epochs(replayed, 4) == by_batches(plain, 4)  # 20 updates
-    assert not replayed.why_no_graph and replayed._graphs
+    assert not replayed.why_no_graph and replayed.graphs.made
     ours, theirs = arrays(replayed), arrays(plain)
     assert ours.keys() == theirs.keys()
     for name in ours:
@@ -128,7 +128,7 @@ def test_nothing_moves_between_replays():
     spec, weights, *_ = presentation(NET, "rndf", shape=SHAPE)
     engine = GraphTorchEngine(spec, weights, settings_of("rndf", update=Update(momentum=0.9)), Recorder)
     by_epochs(engine, 1)
-    before, graphs = addresses(engine), dict(engine._graphs)
+    before, graphs = addresses(engine), dict(engine.graphs.made)
     assert len(graphs) == 2  # of whole batches, and of the last one
     images, labels = (engine.stage(part) for part in data())
     engine.learn_epoch(images, labels, engine.stage(orders(2)[1]), SIZE, 5)
@@ -173,7 +173,7 @@ def test_feedback_drawn_on_the_host_is_not_recorded():
         GraphTorchEngine(spec, weights, settings_of("brsf"), Recorder),
     )
     assert by_epochs(engine, 2) == by_batches(plain, 2)
-    assert "anew on the host" in engine.why_no_graph and not engine._graphs
+    assert "anew on the host" in engine.why_no_graph and not engine.graphs.made
 
 
 def test_the_recorder_refuses_a_step_that_the_host_waits_for():
