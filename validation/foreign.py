@@ -72,7 +72,7 @@ def check_foreign(case: Presented, theirs: StepTrace, dtype: str = "float64") ->
     for quantity, arrays in theirs.arrays().items():
         ours = exact.arrays()[quantity]
         for i, values in arrays.items():
-            if values.dtype.kind not in "fiub":
+            if values.dtype.kind not in "fiu":
                 raise BadInput(f"{quantity}/{i} has dtype {values.dtype}; expected numbers")
             if i not in ours and not (quantity == "dR"):
                 raise BadInput(f"{quantity}/{i}: the network has {len(exact.h)} layers with weights")

@@ -162,6 +162,15 @@ def test_whole_numbers_beyond_those_of_c_are_as_good_as_others(tmp_path, name):
     assert main(["validate", "--net", net, "--in", str(step), "--trace", str(path)]) in (0, 1)
 
 
+def test_a_trace_of_truth_values_is_named(capsys, tmp_path):
+    step, path, net = tmp_path / "step.npz", tmp_path / "theirs.npz", "Full 3; Output"
+    weights = Weights.draw(NetworkSpec.parse(net, (1, 2, 2), 2), 0, make_rule("urfb"))
+    step.write_bytes(arrays_file({**weights.arrays(), "images": np.ones((1, 1, 2, 2)), "labels": np.array([0])}))
+    path.write_bytes(arrays_file({"delta/1": np.ones((1, 3), bool)}))
+    said = refused(capsys, "validate", "--net", net, "--in", str(step), "--trace", str(path))
+    assert "delta/1 has dtype bool; expected numbers" in said
+
+
 def test_compressed_idx_files_that_unpack_to_gigabytes_are_not_unpacked(tmp_path):
     import gzip
 
