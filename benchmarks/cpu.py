@@ -72,14 +72,19 @@ def check_torch() -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
 
+def check_nets(nets: list[str]) -> None:
+    """Raise `BadInput` for the first network that the peers cannot have."""
+    for net in nets:
+        why_not = not_for(NetworkSpec.parse(net, IMAGE, CLASSES))
+        if why_not:
+            raise BadInput(f"--nets {net}: {why_not}")
+
+
 def check(options: argparse.Namespace) -> None:
     """Raise `BadInput` for what cannot be measured."""
     if min(options.rounds, options.batch_size, options.threads) < 1:
         raise BadInput("--rounds, --batch-size and --threads: expected 1 or more")
-    for net in options.nets:
-        why_not = not_for(NetworkSpec.parse(net, IMAGE, CLASSES))
-        if why_not:
-            raise BadInput(f"--nets {net}: {why_not}")
+    check_nets(options.nets)
     check_torch()
 
 

@@ -24,11 +24,11 @@ from typing import Any
 if __name__ == "__main__":  # as a script, Python has put this file's folder first
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.cpu import CLASSES, IMAGE, check_torch, spread
+from benchmarks.cpu import CLASSES, IMAGE, check_nets, check_torch, spread
 from benchmarks.gpu_forms import OURS, Images, Learn, engines, learner
 from benchmarks.gpu_peers import COMPILED, EAGER, compiled_of, theirs
 from benchmarks.limits import BYTES, CPU, GPU, Sizes, speed, work_of, yardsticks
-from benchmarks.peers import first_line, not_for
+from benchmarks.peers import first_line
 from network.errors import BadInput
 from network.spec import NetworkSpec
 from sim.cli.parser import note
@@ -61,10 +61,7 @@ def check(options: argparse.Namespace) -> None:
     """Raise `BadInput` for what cannot be measured."""
     if min(options.rounds or 1, options.batch_size, options.updates, options.compile_limit) < 1:
         raise BadInput("--rounds, --batch-size, --updates and --compile-limit: expected 1 or more")
-    for net in options.nets:
-        why_not = not_for(NetworkSpec.parse(net, IMAGE, CLASSES))
-        if why_not:
-            raise BadInput(f"--nets {net}: {why_not}")
+    check_nets(options.nets)
     check_torch()
     import torch
 
