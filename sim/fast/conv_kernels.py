@@ -24,15 +24,29 @@ def pad(images, top, left, scale, padded):
 
 
 @compiled
-def convolve(padded, x0, row, channels, kh, run, W, height, width, filters, lanes, h, h0):
-    """h = W x of one image, equation (1). x begins at x0 of `padded`, whose rows have `row` numbers, and h at h0."""
+def convolve(padded, x0, row, channels, kh, run, W, gain, height, width, filters, lanes, x, to):
+    """x = clip(gain W x', -1, 1) of one image, equation (1); h itself with a gain of 0.
+
+    x' begins at x0 of `padded`, whose rows have `row` numbers, and x at `to`.
+    """
+    gain, limit = gain_and_limit(gain)
     for i in range(height):
         for f in range(0, filters, 2 * lanes):
             two, j = f + 2 * lanes <= filters, 0
             while j < width:
-                rows, at, to = next_height(width - j), x0 + i * row + j * channels, h0 + (i * width + j) * filters + f
-                put(rows, two, padded, at, channels, kh, row, run, 1, W, f, filters, h, to, filters)
+                rows, at = next_height(width - j), x0 + i * row + j * channels
+                put(
+                    rows, two, padded, at, channels, kh, row, run, 1, W, f, run * filters, filters, gain, limit, x,
+                    to + (i * width + j) * filters + f, filters,
+                )  # fmt: skip
                 j += rows
+
+
+@compiled
+def gain_and_limit(gain):
+    """For clip(gain h, -limit, limit): h itself where the gain is given as 0."""
+    one = type(gain)(1)
+    return (gain, one) if gain != 0 else (one, type(gain)(np.inf))
 
 
 @compiled
@@ -76,19 +90,9 @@ def convolve_images(padded, image, row, channels, kernel, W, gain, begin, end, s
     height, width, filters = shape
     size = height * width * filters
     for n in range(begin, end):
-        convolve(padded, n * image, row, channels, kh, kw * channels, W, height, width, filters, lanes, x, n * size)
-        if gain != 0:
-            clip(gain, x[n * size : (n + 1) * size])
-
-
-@compiled
-def clip(gain, x):
-    """x becomes clip(gain x, -1, 1)."""
-    one = x.dtype.type(1)
-    for u in range(len(x)):
-        value = gain * x[u]
-        value = one if value > one else value  # what is not a number stays so
-        x[u] = -one if value < -one else value
+        convolve(
+            padded, n * image, row, channels, kh, kw * channels, W, gain, height, width, filters, lanes, x, n * size
+        )  # fmt: skip
 
 
 @compiled
@@ -106,6 +110,9 @@ def convolve_and_pool(
     kept = np.empty(pooled.shape[1], np.uint8)
     for n in range(begin, end):
         of_image = h[(n - begin) * h_step :]
-        convolve(padded, n * image, row, channels, kh, kw * channels, W, height, width, filters, lanes, of_image, 0)
+        convolve(
+            padded, n * image, row, channels, kh, kw * channels, W, W.dtype.type(0), height, width, filters, lanes,
+            of_image, 0,
+        )  # fmt: skip
         max_pool(of_image, shape, size, stride, top, left, lanes, pooled[n], code[n])
         finish(True, gain, draws[n - begin], filters, threshold, scale, kept, pooled[n], code[n])

@@ -1,24 +1,24 @@
 """Locally connected units, compiled: every position has filters of its own, and no patches are ever laid out.
 
-Maps are (N, H, W, C), flat, and padded so that every window is whole; `begin` and `end` are rows of positions, or
-images. Weights are (positions, groups of filters, kh * kw * in, filters of a group), flat: the loops over what a unit
-sees then go through memory in order. `size` is (kh, run, filters): a run is what a row of a kernel sees, kw * in long.
+Maps are (N, H, W, C), flat. Weights are (positions, groups of filters, kh * kw * in, filters of a group), flat: the
+loops over what a unit sees then go through memory in order. `maps` is (H, W, in) of the layer below, `size` is (kh,
+kw, filters), `begin` and `end` are rows of positions, or images.
+
+At the edges of the maps units have fewer synapses; those outside are passed over, and nothing is ever padded.
 """
 
 import numpy as np
 
 from circuits.compiled import compiled
-from sim.fast.conv_kernels import clip
-from sim.fast.simd import copy_rows
-from sim.fast.simd_local import turn_block
+from sim.fast.conv_kernels import gain_and_limit
+from sim.fast.simd import copy_rows, fetch, turn_block
 from sim.fast.tiles import add, change, height, put
 
 GROUP = 32  # filters whose weights lie together, where there are as many
-SIDE_BY_SIDE = (
-    8  # positions gone through together: a few images' h lies in whole lines of the cache, one after the other
-)
+WEIGHTS_IN_CACHE = 1 << 16  # numbers of W that all images go through before the next
 IN_CACHE = 1 << 17  # numbers of delta that are laid out anew at a time
 IMAGES = 512  # at a time, whose increments are summed before weights change
+ROWS = 8  # of positions, whose part of the maps below is copied at a time
 
 
 @compiled
@@ -29,64 +29,127 @@ def group_of(f, filters, synapses):
 
 
 @compiled
-def forward(padded, image, row, channels, images, W, size, gain, begin, end, width, units, lanes, x):
-    """x = clip(gain W x', -1, 1), equation (1), at positions of the rows `begin` to `end`; h itself with a gain of 0.
-
-    x is (N, units), units = H * W * filters.
-    """
-    kh, run, filters = size
-    synapses = kh * run
-    for i in range(begin, end):
-        for first in range(0, width, SIDE_BY_SIDE):
-            n = 0
-            while n < images:
-                rows = height(images - n)
-                last = min(first + SIDE_BY_SIDE, width)
-                for j in range(first, last):
-                    p, x0 = i * width + j, n * image + i * row + j * channels
-                    for f in range(0, filters, 2 * lanes):
-                        at, step = group_of(f, filters, synapses)
-                        w0, h0, two = p * synapses * filters + at, n * units + p * filters + f, f + 2 * lanes <= filters
-                        put(rows, two, padded, x0, image, kh, row, run, 1, W, w0, step, x, h0, units)
-                if gain != 0:
-                    for m in range(n, n + rows):
-                        h0 = m * units + (i * width + first) * filters
-                        clip(gain, x[h0 : h0 + (last - first) * filters])
-                n += rows
+def seen(place, extent, length):
+    """The first of a kernel's `extent` rows or columns around `place` that is inside maps, and one behind the last."""
+    before = (extent - 1) // 2
+    return max(0, before - place), min(extent, length + before - place)
 
 
 @compiled
-def hebbian(
-    padded, image, row, channels, images, delta, scale, size, begin, end, width, units, lanes, room, W, mask_W, R,
-    mask_R, both,
-):  # fmt: skip
+def window(i, j, maps, size):
+    """What a unit at (i, j) sees: row, place in the row, first synapse; how many rows, how many numbers in each."""
+    rows, columns, channels = maps
+    kh, kw, _ = size
+    a, below = seen(i, kh, rows)
+    b, behind = seen(j, kw, columns)
+    left = (j + b - (kw - 1) // 2) * channels
+    return i + a - (kh - 1) // 2, left, (a * kw + b) * channels, below - a, (behind - b) * channels
+
+
+@compiled
+def copied(x, maps, images, begin, end, size, lanes, room):
+    """Copies the rows that units in rows `begin` to `end` see, of so many images, into `room`, of `room_for_rows`.
+
+    In x the same place of all images is often a multiple of a large power of two away, and a cache holds few such
+    lines. Here they are an odd number of lines apart. Returns the first row, and how far images are from each other.
+    """
+    rows, columns, channels = maps
+    row, before = columns * channels, (size[0] - 1) // 2
+    first, last = max(0, begin - before), min(rows, end - 1 - before + size[0])
+    image, numbers = odd(len(room) // images, lanes), (last - first) * row
+    whole = numbers // lanes
+    for n in range(images):
+        at, to = (n * rows + first) * row, n * image
+        copy_rows(1, whole, x, at, lanes, room, to, lanes)
+        for k in range(whole * lanes, numbers):
+            room[to + k] = x[at + k]
+    return first, image
+
+
+@compiled
+def room_for_rows(maps, images, size, lanes, dtype):
+    """Room for what units in `ROWS` rows see."""
+    _, columns, channels = maps
+    return np.empty(images * odd((ROWS + size[0] - 1) * columns * channels + 2 * lanes, lanes), dtype)
+
+
+@compiled
+def odd(numbers, lanes):
+    """The largest odd number of vectors in so many numbers, as a number of numbers."""
+    return ((numbers // lanes - 1) | 1) * lanes
+
+
+@compiled
+def forward(x, maps, images, W, size, gain, begin, end, lanes, out):
+    """out = clip(gain W x, -1, 1), equation (1), at positions of the rows `begin` to `end`; h itself with a gain of 0.
+
+    x is (N, H * W * in), out (N, H * W * filters).
+    """
+    (_, columns, channels), (kh, kw, filters) = maps, size
+    room = room_for_rows(maps, images, size, lanes, x.dtype)
+    together = max(1, WEIGHTS_IN_CACHE // (kh * kw * channels * filters))
+    gain, limit = gain_and_limit(gain)
+    for top in range(begin, end, ROWS):
+        bottom = min(top + ROWS, end)
+        where = copied(x, maps, images, top, bottom, size, lanes, room)
+        for i in range(top, bottom):
+            for first in range(0, columns, together):
+                n = 0
+                while n < images:
+                    few = height(images - n)
+                    for j in range(first, min(first + together, columns)):
+                        input_of(room, where, maps, i, j, n, few, W, size, gain, limit, lanes, out)
+                    n += few
+
+
+@compiled
+def input_of(x, where, maps, i, j, n, few, W, size, gain, limit, lanes, out):
+    """Those of all units at (i, j) in a `few` images from the nth on, of x as `copied` leaves it."""
+    (rows, columns, channels), (kh, kw, filters), (first_row, image) = maps, size, where
+    row, across, units, p = columns * channels, kw * channels, rows * columns * filters, i * columns + j
+    top, left, synapse, tall, run = window(i, j, maps, size)
+    x0 = n * image + (top - first_row) * row + left
+    for f in range(0, filters, 2 * lanes):
+        at, step = group_of(f, filters, kh * across)
+        w0, two = p * kh * across * filters + at + synapse * step, f + 2 * lanes <= filters
+        put(
+            few, two, x, x0, image, tall, row, run, 1, W, w0, across * step, step, gain, limit, out,
+            n * units + p * filters + f, units,
+        )  # fmt: skip
+
+
+@compiled
+def hebbian(x, maps, images, delta, scale, size, begin, end, lanes, room, W, mask_W, R, mask_R, both):
     """W += scale * the sum over images of x delta', in the rows `begin` to `end`; R gets the same where `both`.
 
-    `delta` is (N, units). Masks are as the weights, or empty where all connections exist. `room` is for its own use:
-    `room_for` says how much.
+    x and `delta` as for `forward`. Masks are as the weights, or empty where all connections exist. `room` is for its
+    own use: `room_for` says how much.
     """
-    kh, run, filters = size
-    weights = kh * run * filters
+    (rows, columns, channels), (kh, kw, filters) = maps, size
+    units, weights = rows * columns * filters, kh * kw * channels * filters
     masked = len(mask_W) > 0 or (both and len(mask_R) > 0)
     sums = np.empty(weights if masked else 0, delta.dtype)
+    room_for_x = room_for_rows(maps, min(images, IMAGES), size, lanes, x.dtype)
     for n in range(0, images, IMAGES):
         count = min(IMAGES, images - n)
-        together = len(room) // (count * filters)
-        for i in range(begin, end):
-            for first in range(0, width, together):
-                few = min(together, width - first)
-                lay_out(delta, n * units + (i * width + first) * filters, units, count, few, filters, lanes, room)
-                for j in range(few):
-                    x0, d0 = n * image + i * row + (first + j) * channels, j * count * filters
-                    w0 = (i * width + first + j) * weights
-                    if masked:
-                        sums[:] = 0
-                        products(padded, x0, row, image, room, d0, count, size, lanes, scale, sums, sums, 0, False)
-                        add_existing(sums, W[w0 : w0 + weights], mask_W[w0 : w0 + weights])
-                        if both:
-                            add_existing(sums, R[w0 : w0 + weights], mask_R[w0 : w0 + weights])
-                    else:
-                        products(padded, x0, row, image, room, d0, count, size, lanes, scale, W, R, w0, both)
+        together, of_images = len(room) // (count * filters), x[n * rows * columns * channels :]
+        for top in range(begin, end, ROWS):
+            bottom = min(top + ROWS, end)
+            where = copied(of_images, maps, count, top, bottom, size, lanes, room_for_x)
+            for p in range(top * columns, bottom * columns):
+                place = (p - top * columns) % together
+                if place == 0:
+                    few = min(together, bottom * columns - p)
+                    lay_out(delta, n * units + p * filters, units, count, few, filters, lanes, room)
+                common = room_for_x, where, maps, p, room, place * count * filters, count, size, lanes, scale
+                if masked:
+                    sums[:] = 0
+                    products(*common, sums, sums, 0, False)
+                    add_existing(sums, W[p * weights : (p + 1) * weights], mask_W[p * weights : (p + 1) * weights])
+                    if both:
+                        add_existing(sums, R[p * weights : (p + 1) * weights], mask_R[p * weights : (p + 1) * weights])
+                else:
+                    products(*common, W, R, p * weights, both)
 
 
 @compiled
@@ -100,6 +163,8 @@ def room_for(images, filters, width):
 def lay_out(delta, d0, units, images, positions, filters, lanes, out):
     """Delta at positions next to each other, from d0 on: (positions, pairs of vectors of filters, images), flat."""
     for n in range(images):
+        for f in range(0, positions * filters, lanes):  # of the image after the next: each begins on a page of its own
+            fetch(delta, d0 + (n + 2) * units + f)
         for f in range(0, filters, 2 * lanes):
             at, each = d0 + n * units + f, min(2 * lanes, filters - f)
             to = f * images + n * each
@@ -109,20 +174,27 @@ def lay_out(delta, d0, units, images, positions, filters, lanes, out):
 
 
 @compiled
-def products(padded, x0, row, image, deltas, d0, images, size, lanes, scale, W, R, w0, both):
-    """W += scale * x delta' at one position, of deltas as `lay_out` leaves them; R gets the same where `both`."""
-    kh, run, filters = size
+def products(x, where, maps, p, deltas, d0, images, size, lanes, scale, W, R, w0, both):
+    """W += scale * x delta' at position p, of x as `copied` leaves them and deltas as `lay_out` does.
+
+    R gets the same where `both`.
+    """
+    kh, kw, filters = size
+    (first_row, image), row, across = where, maps[1] * maps[2], kw * maps[2]
+    top, left, synapse, tall, run = window(p // maps[1], p % maps[1], maps, size)
+    x0 = (top - first_row) * row + left
     for f in range(0, filters, 2 * lanes):
-        at, step = group_of(f, filters, kh * run)
+        at, step = group_of(f, filters, kh * across)
         from_delta, each, two = d0 + f * images, min(2 * lanes, filters - f), f + 2 * lanes <= filters
-        for a in range(kh):
+        for a in range(tall):
             k = 0
             while k < run:
-                rows, x, to = height(run - k), x0 + a * row + k, w0 + at + (a * run + k) * step
+                few, to = height(run - k), w0 + at + (synapse + a * across + k) * step
                 change(
-                    rows, two, padded, x, 1, 1, 0, images, image, deltas, from_delta, each, scale, W, R, to, step, both
-                )
-                k += rows
+                    few, two, x, x0 + a * row + k, 1, 1, 0, images, image, deltas, from_delta, 0, each, scale, W, R,
+                    to, step, both,
+                )  # fmt: skip
+                k += few
 
 
 @compiled
@@ -137,40 +209,43 @@ def add_existing(increment, weights, mask):
 
 
 @compiled
-def feedback(delta, units, R, size, begin, end, positions, width, image, row, channels, lanes, received):
-    """R' delta (equation 2) for images `begin` to `end`, as padded maps (N, image), which begin as zeros.
+def feedback(delta, R, maps, size, begin, end, lanes, received):
+    """R' delta (equation 2) for images `begin` to `end`; `received` is (N, H * W * in + a vector), and begins as zeros.
 
-    An image has room for vectors after its last row: what is added there is 0.
+    What is added there behind a row is 0.
     """
-    kh, run, filters = size
-    long = -(-run // (2 * lanes)) * 2 * lanes
-    turned = np.zeros(filters * kh * long, delta.dtype)  # the filters of one position, what they send to a pixel last
+    rows, columns, channels = maps
+    kh, kw, filters = size
+    row, units, image = columns * channels, rows * columns * filters, rows * columns * channels + lanes
+    long = -(-kw * channels // lanes) * lanes
+    turned = np.empty(filters * kh * long, delta.dtype)  # the filters of one position, what they send to a pixel last
     step = kh * long
-    for p in range(positions):
-        corner = p // width * row + p % width * channels
-        turn(R, p, size, lanes, turned, long)
-        n = begin
-        while n < end:
-            rows, d0 = height(end - n), n * units + p * filters
-            for a in range(kh):
-                for k in range(0, run, 2 * lanes):
-                    t0, to, two = a * long + k, n * image + corner + a * row + k, k + lanes < run
-                    add(rows, two, delta, d0, units, 1, 0, filters, 1, turned, t0, step, received, to, image)
-            n += rows
+    for i in range(rows):
+        for j in range(columns):
+            top, left, synapse, tall, run = window(i, j, maps, size)
+            turn(R, i * columns + j, synapse, tall, run, kw * channels, size, lanes, turned, long)
+            n = begin
+            while n < end:
+                few, d0 = height(end - n), n * units + (i * columns + j) * filters
+                for a in range(tall):
+                    for k in range(0, run, 2 * lanes):
+                        t0, to, two = a * long + k, n * image + (top + a) * row + left + k, k + lanes < run
+                        add(few, two, delta, d0, units, 1, 0, filters, 1, turned, t0, 0, step, received, to, image)
+                n += few
 
 
 @compiled
-def turn(R, p, size, lanes, turned, long):
+def turn(R, p, synapse, tall, run, across, size, lanes, turned, long):
     """The weights of position p as (filters, kh, long): what a unit sends to the pixels of a row lies together."""
-    kh, run, filters = size
+    kh, _, filters = size
     step = kh * long
     for f in range(0, filters, lanes):
-        at, apart = group_of(f, filters, kh * run)
-        for a in range(kh):
-            w0 = p * kh * run * filters + at + a * run * apart
+        at, apart = group_of(f, filters, kh * across)
+        for a in range(tall):
+            w0, to = p * kh * across * filters + at + (synapse + a * across) * apart, f * step + a * long
             whole = run // lanes * lanes
             for k in range(0, whole, lanes):
-                turn_block(R, w0 + k * apart, apart, turned, f * step + a * long + k, step)
-            for k in range(whole, run):
+                turn_block(R, w0 + k * apart, apart, turned, to + k, step)
+            for k in range(whole, -(-run // lanes) * lanes):
                 for g in range(lanes):
-                    turned[(f + g) * step + a * long + k] = R[w0 + k * apart + g]
+                    turned[to + g * step + k] = R[w0 + k * apart + g] if k < run else R.dtype.type(0)

@@ -1,11 +1,8 @@
 """Sums of products held in vector registers, written in LLVM's own instructions: what Numba's compiler does not find.
 
-A loop that adds to an array element goes through memory each time. These functions name a block of sums, keep it in
-registers for the whole loop, and store it at the end. They take flat arrays, all of one floating point type, with
-offsets and strides in elements, and check no bounds. Vectors have 64 bytes (16 float32, 8 float64) on every processor;
-where registers are shorter, the compiler splits them.
-
-Numba keeps compiled callers of these on disk and does not see when this file changes: touch the callers too.
+These functions and those of `sim.fast.tiles` take flat arrays, all of one floating point type, with offsets and strides
+in elements, and check no bounds. Vectors have 64 bytes (16 float32, 8 float64) on every processor; where registers are
+shorter, the compiler splits them.
 """
 
 from typing import Any
@@ -83,6 +80,14 @@ class Code:
         """The sum of a vector's numbers, added in pairs."""
         return self.builder.call(self._total, [self._minus_zero, vector], fastmath=("reassoc",))
 
+    def prefetch(self, pointer: Any) -> None:
+        """Ask for the line at `pointer`, so that it is in the cache next to the processor soon."""
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        function = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        fetch = cgutils.get_or_insert_function(self.builder.module, function, "llvm.prefetch.p0i8")
+        how = [ir.Constant(number, value) for value in (0, 3, 1)]  # to be read, and again, data
+        self.builder.call(fetch, [self.builder.bitcast(pointer, byte), *how])
+
     def block(self, pointer: Any, rows: int, vectors: int, row: Any) -> list[Any]:
         """Where the vectors of a block are, row by row; rows are `row` numbers apart."""
         starts = [self.at(pointer, self.builder.mul(row, ir.Constant(INDEX, r))) for r in range(rows)]
@@ -97,67 +102,6 @@ class Code:
 
     def add_product(self, place: Any, a: Any, b: Any) -> None:
         self.builder.store(self.fma(a, b, self.builder.load(place)), place)
-
-
-@of_literals
-def tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k, c, c0, c_row):
-    """C[r, :] = sum over k of A[r, k] B[k, :], for `rows` rows of `vectors` vectors, both literal numbers.
-
-    k = (k', k'') goes through k1 times k2 places, those of A at a0 + r * a_row + k' * a_k1 + k'' * a_k2, those of B
-    one after the other, b_k apart. Near the processor's limit where rows * vectors is 16 to 28 and vectors is 2.
-    """
-    signature = types.void(rows, vectors, a, *[types.intp] * 6, b, *[types.intp] * 2, c, *[types.intp] * 2)
-
-    def generate(context, builder, signature, args):
-        *product, c_, c0, c_row = args[2:]
-        code = Code(context, builder, a)
-        to_c = code.at(code.data(c, c_), c0)
-        sums = tile_sums(code, rows.literal_value, vectors.literal_value, (a, b), product)
-        for place, at_c in zip(sums, code.block(to_c, rows.literal_value, vectors.literal_value, c_row), strict=True):
-            code.store(builder.load(place), at_c)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@of_literals
-def add_tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, a_k2, b, b0, b_k, c, c0, c_row):
-    """As `tile`, but added to what is in C."""
-    signature = types.void(rows, vectors, a, *[types.intp] * 6, b, *[types.intp] * 2, c, *[types.intp] * 2)
-
-    def generate(context, builder, signature, args):
-        *product, c_, c0, c_row = args[2:]
-        code = Code(context, builder, a)
-        to_c = code.at(code.data(c, c_), c0)
-        sums = tile_sums(code, rows.literal_value, vectors.literal_value, (a, b), product)
-        for place, at_c in zip(sums, code.block(to_c, rows.literal_value, vectors.literal_value, c_row), strict=True):
-            code.store(builder.fadd(code.load(at_c), builder.load(place)), at_c)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-def tile_sums(code: Code, height: int, width: int, array_types: Any, product: Any) -> list[Any]:
-    """The sums of a tile, made: where each is, row by row."""
-    builder = code.builder
-    a_, a0, a_row, k1, a_k1, k2, a_k2, b_, b0, b_k = product
-    # Pointers that move, instead of indices that are multiplied: the loop is then as long as its products take.
-    at_a = cgutils.alloca_once_value(builder, code.at(code.data(array_types[0], a_), a0))
-    at_b = cgutils.alloca_once_value(builder, code.at(code.data(array_types[1], b_), b0))
-    sums = code.sums(height * width)
-    with cgutils.for_range(builder, k1):
-        first = builder.load(at_a)
-        with cgutils.for_range(builder, k2):
-            from_a, from_b = builder.load(at_a), builder.load(at_b)
-            of_b = [code.load(code.at(from_b, v * code.lanes)) for v in range(width)]
-            for r in range(height):
-                factor = code.everywhere(code.at(from_a, builder.mul(a_row, ir.Constant(INDEX, r))))
-                for v in range(width):
-                    code.add_product(sums[r * width + v], factor, of_b[v])
-            builder.store(code.at(from_a, a_k2), at_a)
-            builder.store(code.at(from_b, b_k), at_b)
-        builder.store(code.at(first, a_k1), at_a)
-    return sums
 
 
 @of_literals
@@ -261,3 +205,47 @@ def copy_rows(typing, vectors, rows, x, x0, x_row, c, c0, c_row):
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@of_values
+def fetch(typing, x, x0):
+    """Ask for the line of x0, which is used soon."""
+
+    def generate(context, builder, signature, args):
+        code = Code(context, builder, x)
+        code.prefetch(code.at(code.data(x, args[0]), args[1]))
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp), generate
+
+
+@of_values
+def turn_block(typing, x, x0, x_row, c, c0, c_row):
+    """C[s, r] = X[r, s], for as many rows and columns as a vector has numbers."""
+    signature = types.void(x, *[types.intp] * 2, c, *[types.intp] * 2)
+
+    def generate(context, builder, signature, args):
+        x_, x0, x_row, c_, c0, c_row = args
+        code = Code(context, builder, x)
+        count = code.lanes
+        rows = [code.load(place) for place in code.block(code.at(code.data(x, x_), x0), count, 1, x_row)]
+        half = count // 2
+        while half:  # exchange the off-diagonal quarters of ever smaller squares
+            low = [k if not k & half else count + (k ^ half) for k in range(count)]
+            high = [k ^ half if not k & half else count + k for k in range(count)]
+            turned = list(rows)
+            for r in range(count):
+                if not r & half:
+                    pair = rows[r], rows[r + half]
+                    turned[r], turned[r + half] = (shuffle(code, *pair, places) for places in (low, high))
+            rows, half = turned, half // 2
+        for row, place in zip(rows, code.block(code.at(code.data(c, c_), c0), count, 1, c_row), strict=True):
+            code.store(row, place)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def shuffle(code: Code, a: Any, b: Any, places: list[int]) -> Any:
+    """A vector of numbers of a and b, which are counted on."""
+    return code.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), code.lanes), places))

@@ -175,46 +175,41 @@ def test_convolution_of_images_equals_its_plain_form(dtype, kernel, channels, fi
     ("kernel", "channels", "filters", "images"), [((5, 5), 3, 32, 13), ((2, 3), 7, 16, 3), ((1, 1), 1, 48, 530)]
 )
 def test_locally_connected_units_equal_their_plain_form(dtype, kernel, channels, filters, images):
-    rng, layer, (kh, kw), spare = np.random.default_rng(4), Local(filters, kernel), kernel, 32
+    rng, layer, (kh, kw) = np.random.default_rng(4), Local(filters, kernel), kernel
     x, delta = numbers(rng, images, channels, 5, 6, dtype=dtype), numbers(rng, images, filters, 5, 6, dtype=dtype)
     W = numbers(rng, filters, 5, 6, channels, kh, kw, dtype=dtype)
-    row, rows, vector, units = (6 + kw - 1) * channels, 5 + kh - 1, lanes(W.itemsize), 30 * filters
-    image, size, before = rows * row + spare, (kh, kw * channels, filters), ((kh - 1) // 2, (kw - 1) // 2)
+    vector, size, maps = lanes(W.itemsize), (kh, kw, filters), (5, 6, channels)
 
-    def middle(padded):
-        maps = padded.reshape(images, image)[:, : rows * row].reshape(images, rows, -1, channels)
-        return maps[:, before[0] : before[0] + 5, before[1] : before[1] + 6]
+    def flat(values):
+        return np.ascontiguousarray(values.transpose(0, 2, 3, 1)).reshape(-1)
 
     def inside(weights):
         turned = weights.transpose(1, 2, 4, 5, 3, 0).reshape(30, -1, filters)
         groups = range(0, filters, fast_local_kernels.GROUP)
         return np.hstack([turned[:, :, f : f + fast_local_kernels.GROUP].reshape(30, -1) for f in groups]).reshape(-1)
 
-    padded, h, received = (np.zeros(images * n, dtype) for n in (image, units, image))
-    middle(padded)[:] = x.transpose(0, 2, 3, 1)
-    fast_local_kernels.forward(
-        padded, image, row, channels, images, inside(W), size, dtype(0), 0, 5, 6, units, vector, h
-    )
-    maps = h.reshape(images, 5, 6, filters).transpose(0, 3, 1, 2)
-    assert close(maps, input_of_units(layer, W.astype(float), x.astype(float)))
+    h = np.empty(images * 30 * filters, dtype)
+    for begin, end in ((0, 2), (2, 5)):
+        fast_local_kernels.forward(flat(x), maps, images, inside(W), size, dtype(0), begin, end, vector, h)
+    found = h.reshape(images, 5, 6, filters).transpose(0, 3, 1, 2)
+    assert close(found, input_of_units(layer, W.astype(float), x.astype(float)))
 
-    flat = np.ascontiguousarray(delta.transpose(0, 2, 3, 1)).reshape(-1)
+    received = np.zeros((images, 30 * channels + vector), dtype)
     for begin, end in ((0, images // 2), (images // 2, images)):
-        fast_local_kernels.feedback(
-            flat, units, inside(W), size, begin, end, 30, 6, image, row, channels, vector, received
-        )
+        fast_local_kernels.feedback(flat(delta), inside(W), maps, size, begin, end, vector, received.reshape(-1))
+    assert not received[:, 30 * channels :].any()
     expected = feedback_to_source(layer, W.astype(float), delta.astype(float), (channels, 5, 6))
-    assert close(middle(received).transpose(0, 3, 1, 2), expected)
+    assert close(received[:, : 30 * channels].reshape(images, 5, 6, channels).transpose(0, 3, 1, 2), expected)
 
     mask_W, mask_R = ((rng.random(W.shape) < 0.5).astype(np.uint8) for _ in range(2))
     changed, none = [np.zeros(W.size, dtype) for _ in range(3)], np.empty(0, np.uint8)
     room = np.empty(fast_local_kernels.room_for(images, filters, 6), dtype)
-    common = padded, image, row, channels, images, flat, dtype(0.5), size
+    common = flat(x), maps, images, flat(delta), dtype(0.5), size
     for begin, end in ((0, 2), (2, 5)):
         fast_local_kernels.hebbian(
-            *common, begin, end, 6, units, vector, room, changed[0], inside(mask_W), changed[1], inside(mask_R), True
+            *common, begin, end, vector, room, changed[0], inside(mask_W), changed[1], inside(mask_R), True
         )
-    fast_local_kernels.hebbian(*common, 0, 5, 6, units, vector, room, changed[2], none, changed[2], none, False)
+    fast_local_kernels.hebbian(*common, 0, 5, vector, room, changed[2], none, changed[2], none, False)
     products = 0.5 * hebbian(layer, delta.astype(float), x.astype(float))
     for found, mask in zip(changed, (mask_W, mask_R, np.ones_like(mask_W)), strict=True):
         assert close(found, inside(mask * products))
@@ -240,24 +235,19 @@ def test_increments_of_untied_winners_equal_those_of_all_units(dtype, kernel, ch
     feedback, received = numbers(rng, *pooled.shape, dtype=dtype), np.empty((images, h[0].size), dtype)
     fast_pool_kernels.send_images_back(feedback, code, dtype(3), shape, window, received)
 
-    row, tall, spare = (width + kw - 1) * channels, height + kh - 1, 32
-    image = tall * row + spare
-    padded = np.zeros((images, image), dtype)
-    maps = padded[:, : tall * row].reshape(images, tall, -1, channels)
-    maps[:, (kh - 1) // 2 :][:, :height, (kw - 1) // 2 :][:, :, :width] = x
-    common = padded.reshape(-1), image, row, channels, images
+    maps = height, width, channels
     weights = height * width * kh * kw * channels * filters
     masks = [(rng.random(weights) < 0.5).astype(np.uint8), np.empty(0, np.uint8)]
     found, expected = (([np.zeros(weights, dtype) for _ in range(2)]) for _ in range(2))
     for begin, end in ((0, 4), (4, height)):
         fast_winner_kernels.hebbian_of_winners(
-            *common, code.reshape(-1), feedback.reshape(-1), dtype(3), window, (rows, columns), dtype(0.5),
-            (kh, kw * channels, filters), begin, end, width, vector, found[0], masks[0], found[1], masks[1], True,
+            x.reshape(-1), maps, images, code.reshape(-1), feedback.reshape(-1), dtype(3), window, (rows, columns),
+            dtype(0.5), (kh, kw, filters), begin, end, vector, found[0], masks[0], found[1], masks[1], True,
         )  # fmt: skip
     room = np.empty(fast_local_kernels.room_for(images, filters, width), dtype)
     fast_local_kernels.hebbian(
-        *common, received.reshape(-1), dtype(0.5), (kh, kw * channels, filters), 0, height, width, h[0].size, vector,
-        room, expected[0], masks[0], expected[1], masks[1], True,
+        x.reshape(-1), maps, images, received.reshape(-1), dtype(0.5), (kh, kw, filters), 0, height, vector, room,
+        expected[0], masks[0], expected[1], masks[1], True,
     )  # fmt: skip
     assert all(close(a, b) for a, b in zip(found, expected, strict=True))
     assert np.abs(expected[1]).max() > 1
