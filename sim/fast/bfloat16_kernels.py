@@ -5,7 +5,8 @@ import numpy as np
 from circuits.compiled import compiled
 from sim.fast.conv_kernels import hebbian_of_winners
 from sim.fast.pool_kernels import finish, max_pool, send_back
-from sim.fast.simd_bfloat16 import narrow_block, narrow_vector, tile, widen_vector
+from sim.fast.simd_bfloat16 import narrow_block, narrow_vector, put, widen_vector
+from sim.fast.tiles import height as next_height
 
 LANES = 16  # numbers in a vector of float32
 
@@ -32,38 +33,13 @@ def widen(rounded, x):
 
 
 @compiled
-def put(rows, two, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row):
-    """`tile` of 8, 4, 2 or 1 rows, and of one vector or `two`."""
-    if rows == 8:
-        if two:
-            tile(8, 2, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row)
-        else:
-            tile(8, 1, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row)
-    elif rows == 4:
-        if two:
-            tile(4, 2, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row)
-        else:
-            tile(4, 1, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row)
-    elif rows == 2:
-        if two:
-            tile(2, 2, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row)
-        else:
-            tile(2, 1, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row)
-    elif two:
-        tile(1, 2, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row)
-    else:
-        tile(1, 1, a, a0, a_row, k1, a_k1, pairs, b, b0, b_k, c, c0, c_row)
-
-
-@compiled
 def convolve(padded, x0, row, channels, kh, pairs, W, height, width, filters, h):
     """h = W x of one image, equation (1), as `sim.fast.conv_kernels.convolve`; W is (kh, pairs, filters, 2)."""
     for i in range(height):
         for f in range(0, filters, 2 * LANES):
             two, j = f + 2 * LANES <= filters, 0
             while j < width:
-                left = width - j
-                rows = 8 if left >= 8 else (4 if left >= 4 else (2 if left >= 2 else 1))
+                rows = next_height(width - j)
                 at, to = x0 + i * row + j * channels, (i * width + j) * filters + f
                 put(rows, two, padded, at, channels, kh, row, pairs, W, 2 * f, 2 * filters, h, to, filters)
                 j += rows

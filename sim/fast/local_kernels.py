@@ -4,7 +4,8 @@ Maps are (N, H, W, C), flat. Weights are (positions, groups of filters, kh * kw 
 loops over what a unit sees then go through memory in order. `maps` is (H, W, in) of the layer below, `size` is (kh,
 kw, filters), `begin` and `end` are rows of positions, or images.
 
-At the edges of the maps units have fewer synapses; those outside are passed over, and nothing is ever padded.
+At the edges of the maps units have fewer synapses; those outside are passed over, and nothing is padded. What the units
+of a few rows see is copied to where images are no powers of two apart, since caches hold few lines that are.
 """
 
 import numpy as np
@@ -16,7 +17,7 @@ from sim.fast.tiles import add, change, height, put
 
 GROUP = 32  # filters whose weights lie together, where there are as many
 WEIGHTS_IN_CACHE = 1 << 16  # numbers of W that all images go through before the next
-IN_CACHE = 1 << 17  # numbers of delta that are laid out anew at a time
+DELTA_IN_CACHE = 1 << 17  # numbers of delta that are laid out anew at a time
 IMAGES = 512  # at a time, whose increments are summed before weights change
 ROWS = 8  # of positions, whose part of the maps below is copied at a time
 
@@ -156,7 +157,7 @@ def hebbian(x, maps, images, delta, scale, size, begin, end, lanes, room, W, mas
 def room_for(images, filters, width):
     """How many numbers of delta `hebbian` lays out at a time: those of a few positions."""
     one = min(images, IMAGES) * filters
-    return one * max(1, min(width, IN_CACHE // one))
+    return one * max(1, min(width, DELTA_IN_CACHE // one))
 
 
 @compiled

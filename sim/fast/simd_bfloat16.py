@@ -12,6 +12,7 @@ from numba import types
 from numba.core import cgutils
 
 from sim.fast.simd import INDEX, Code, of_literals, of_values
+from sim.fast.tiles import in_every_size
 
 BLOCK = 32  # numbers that are stored together, see `narrow_block`
 HALF = ir.IntType(16)
@@ -164,35 +165,37 @@ def widen_vector(typing, x, x0, c, c0):
     return signature, generate
 
 
-@of_literals
-def tile(typing, rows, vectors, a, a0, a_row, k1, a_k1, k2, b, b0, b_k, c, c0, c_row):
-    """C[r, :] = sum over k of A[r, k] B[k, :], as `sim.fast.simd.tile`, for `vectors` vectors of float32.
+@of_values
+def put(typing, rows, two, a, a0, a_row, k1, a_k1, k2, b, b0, b_k, c, c0, c_row):
+    """C[r, :] = sum over k of A[r, k] B[k, :] in float32, for `rows` rows, 1 to 8, of one vector, or `two`.
 
     k = (k', k'') goes through k1 times k2 pairs, those of A at a0 + r * a_row + k' * a_k1 + 2 k'', those of B, one for
     every column, b_k apart.
     """
-    signature = types.void(rows, vectors, a, *[types.intp] * 5, b, *[types.intp] * 2, c, *[types.intp] * 2)
-    height, width = rows.literal_value, vectors.literal_value
+    product_types = a, *[types.intp] * 5, b, *[types.intp] * 2
+    signature = types.void(types.intp, types.boolean, *product_types, c, *[types.intp] * 2)
 
     def generate(context, builder, signature, args):
-        _, _, a_, a0, a_row, k1, a_k1, k2, b_, b0, b_k, c_, c0, c_row = args
+        rows, two, a_, a0, a_row, k1, a_k1, k2, b_, b0, b_k, c_, c0, c_row = args
         code = Pairs(context, builder, c)
         from_a, from_b = code.at(code.data(a, a_), a0), code.at(code.data(b, b_), b0)
-        sums = code.sums(height * width)
-        with cgutils.for_range(builder, k1) as outer, cgutils.for_range(builder, k2) as inner:
-            at_b = code.at(from_b, builder.mul(builder.add(builder.mul(outer.index, k2), inner.index), b_k))
-            of_b = [code.pairs(code.at(at_b, v * BLOCK)) for v in range(width)]
-            at_a = code.at(from_a, builder.mul(outer.index, a_k1), inner.index, inner.index)
-            for r in range(height):
-                factor = code.one_pair(code.at(at_a, builder.mul(a_row, ir.Constant(INDEX, r))))
-                for v in range(width):
-                    place = sums[r * width + v]
-                    builder.store(code.dot(factor, of_b[v], builder.load(place)), place)
         to_c = code.at(code.data(c, c_), c0)
-        for r in range(height):
-            at_c = code.at(to_c, builder.mul(c_row, ir.Constant(INDEX, r)))
-            for v in range(width):
-                code.store(builder.load(sums[r * width + v]), code.at(at_c, v * code.lanes))
+
+        def make(height, width):
+            sums = code.sums(height * width)
+            with cgutils.for_range(builder, k1) as outer, cgutils.for_range(builder, k2) as inner:
+                at_b = code.at(from_b, builder.mul(builder.add(builder.mul(outer.index, k2), inner.index), b_k))
+                of_b = [code.pairs(code.at(at_b, v * BLOCK)) for v in range(width)]
+                at_a = code.at(from_a, builder.mul(outer.index, a_k1), inner.index, inner.index)
+                for r in range(height):
+                    factor = code.one_pair(code.at(at_a, builder.mul(a_row, ir.Constant(INDEX, r))))
+                    for v in range(width):
+                        place = sums[r * width + v]
+                        builder.store(code.dot(factor, of_b[v], builder.load(place)), place)
+            for total, place in zip(sums, code.block(to_c, height, width, c_row), strict=True):
+                code.store(builder.load(total), place)
+
+        in_every_size(builder, rows, two, make)
         return context.get_dummy_value()
 
     return signature, generate

@@ -172,7 +172,8 @@ def test_convolution_of_images_equals_its_plain_form(dtype, kernel, channels, fi
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("kernel", "channels", "filters", "images"), [((5, 5), 3, 32, 13), ((2, 3), 7, 16, 3), ((1, 1), 1, 48, 530)]
+    ("kernel", "channels", "filters", "images"),
+    [((5, 5), 3, 32, 13), ((2, 3), 7, 16, 3), ((1, 1), 1, 48, 530), ((3, 5), 48, 80, 9), ((9, 7), 16, 16, 4)],
 )
 def test_locally_connected_units_equal_their_plain_form(dtype, kernel, channels, filters, images):
     rng, layer, (kh, kw) = np.random.default_rng(4), Local(filters, kernel), kernel
