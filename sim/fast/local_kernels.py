@@ -88,7 +88,9 @@ def forward(x, maps, images, W, size, gain, begin, end, lanes, out):
     """
     (_, columns, channels), (kh, kw, filters) = maps, size
     room = room_for_rows(maps, images, size, lanes, x.dtype)
-    together = max(1, WEIGHTS_IN_CACHE // (kh * kw * channels * filters))
+    weights = kh * kw * channels * filters
+    together = max(1, WEIGHTS_IN_CACHE // weights)
+    lines = weights // lanes if together > 1 else 0  # long ones the processor foresees by itself
     gain, limit = gain_and_limit(gain)
     for top in range(begin, end, ROWS):
         bottom = min(top + ROWS, end)
@@ -99,6 +101,10 @@ def forward(x, maps, images, W, size, gain, begin, end, lanes, out):
                 while n < images:
                     few = height(images - n)
                     for j in range(first, min(first + together, columns)):
+                        # While these images go through, the weights that they will all go through next come nearer.
+                        w1 = min((i * columns + j + together) * weights, len(W) - weights)
+                        for line in range(n * lines // images, (n + few) * lines // images):
+                            fetch(W, w1 + line * lanes)
                         input_of(room, where, maps, i, j, n, few, W, size, gain, limit, lanes, out)
                     n += few
 
@@ -164,8 +170,8 @@ def room_for(images, filters, width):
 def lay_out(delta, d0, units, images, positions, filters, lanes, out):
     """Delta at positions next to each other, from d0 on: (positions, pairs of vectors of filters, images), flat."""
     for n in range(images):
-        for f in range(0, positions * filters, lanes):  # of the image after the next: each begins on a page of its own
-            fetch(delta, d0 + (n + 2) * units + f)
+        for f in range(0, positions * filters, lanes):  # of a later image: each begins on a page of its own
+            fetch(delta, d0 + (n + 4) * units + f)
         for f in range(0, filters, 2 * lanes):
             at, each = d0 + n * units + f, min(2 * lanes, filters - f)
             to = f * images + n * each

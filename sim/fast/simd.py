@@ -80,12 +80,12 @@ class Code:
         """The sum of a vector's numbers, added in pairs."""
         return self.builder.call(self._total, [self._minus_zero, vector], fastmath=("reassoc",))
 
-    def prefetch(self, pointer: Any) -> None:
-        """Ask for the line at `pointer`, so that it is in the cache next to the processor soon."""
+    def prefetch(self, pointer: Any, near: int = 3) -> None:
+        """Ask for the line at `pointer`: it is then soon in the cache next to the processor, or with 2 in the second."""
         number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
         function = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
         fetch = cgutils.get_or_insert_function(self.builder.module, function, "llvm.prefetch.p0i8")
-        how = [ir.Constant(number, value) for value in (0, 3, 1)]  # to be read, and again, data
+        how = [ir.Constant(number, value) for value in (0, near, 1)]  # to be read; data
         self.builder.call(fetch, [self.builder.bitcast(pointer, byte), *how])
 
     def block(self, pointer: Any, rows: int, vectors: int, row: Any) -> list[Any]:
@@ -209,11 +209,11 @@ def copy_rows(typing, vectors, rows, x, x0, x_row, c, c0, c_row):
 
 @of_values
 def fetch(typing, x, x0):
-    """Ask for the line of x0, which is used soon."""
+    """Ask for the line of x0, so that it is in the second cache when it is used."""
 
     def generate(context, builder, signature, args):
         code = Code(context, builder, x)
-        code.prefetch(code.at(code.data(x, args[0]), args[1]))
+        code.prefetch(code.at(code.data(x, args[0]), args[1]), near=2)
         return context.get_dummy_value()
 
     return types.void(x, types.intp), generate
