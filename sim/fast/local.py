@@ -63,8 +63,8 @@ class LocalSynapses(Synapses):
         delta = delta.dense(self._gain) if isinstance(delta, Routed) else delta
         count, delta_, weights = len(delta), flat(delta), R.numpy().reshape(-1)
         vector, maps = lanes(delta_.itemsize), self._maps
-        shape = count, prod(maps) + vector  # with a vector to spare behind each image
-        received = self._space.empty("received", self.name, shape=shape, dtype=delta_.dtype)
+        # Not kept: with a vector to spare behind each image, and when other layers are at work it is no longer needed.
+        received = aligned(count * (prod(maps) + vector), delta_.dtype).reshape(count, -1)
 
         def part(begin: int, end: int) -> None:
             received[begin:end] = 0

@@ -81,7 +81,7 @@ class Code:
         return self.builder.call(self._total, [self._minus_zero, vector], fastmath=("reassoc",))
 
     def prefetch(self, pointer: Any, near: int = 3) -> None:
-        """Ask for the line at `pointer`: it is then soon in the cache next to the processor, or with 2 in the second."""
+        """Ask for the line at `pointer`, to be soon in the cache next to the processor, or with 2 in the second."""
         number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
         function = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
         fetch = cgutils.get_or_insert_function(self.builder.module, function, "llvm.prefetch.p0i8")
