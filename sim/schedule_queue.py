@@ -45,55 +45,67 @@ def run_queue(start, omitted, shift, cause, effect, lag, kind, still, resolution
     broken : int64 (violations, 2)
         Edge, and 1 where the cause found the effect done, 0 where the effect lacked the cause.
     """
-    planned = np.flatnonzero((start < np.inf) & ~omitted)
-    plan = planned[_sorted(start[planned])]
+    plan, due = _planned(start, omitted)
     # The edges of every event, which is cause of some and effect of others, in the order of their numbers.
     ends = np.concatenate([cause, effect])
     by_event = np.lexsort((np.tile(np.arange(cause.size), 2), ends))
-    first = np.searchsorted(ends[by_event], np.arange(start.size + 1))
+    first = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=start.size))])
     edges = by_event % max(1, cause.size)
-    return _run(start[plan], plan, first, edges, omitted, shift, cause, effect, lag, kind, still, resolution, stop)
+    return _run(due, plan, first, edges, omitted, shift, cause, effect, lag, kind, still, resolution, stop)
 
 
-def _sorted(times: np.ndarray) -> np.ndarray:
-    """What sorts `times`, equal ones by their place."""
-    order, crowded = _into_buckets(times)
-    return np.argsort(times, kind="stable") if crowded else order
+def _planned(start: np.ndarray, omitted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a clock fires, in the order in which it does, and when; at the same time in the order of numbers."""
+    plan, due, crowded = _into_buckets(start, omitted)
+    if crowded:
+        plan = np.flatnonzero((start < np.inf) & ~omitted)
+        plan = plan[np.argsort(start[plan], kind="stable")]
+        due = start[plan]
+    return plan, due
 
 
 @compiled
-def _into_buckets(times):
-    """What sorts `times`, by a calendar with as many pages; and whether they are so uneven that it was given up."""
-    count = times.size
-    order = np.empty(count, np.int64)
+def _into_buckets(start, omitted):
+    """`_planned`, by a calendar with as many pages as events; and whether it was given up.
+
+    Times so uneven that many are on one page are not worth a calendar.
+    """
+    count, least, most = 0, np.inf, -np.inf
+    for event in range(start.size):
+        if start[event] < np.inf and not omitted[event]:
+            count += 1
+            least, most = min(least, start[event]), max(most, start[event])
+    plan, due = np.empty(count, np.int64), np.empty(count)
     if count == 0:
-        return order, False
-    least, span = times.min(), times.max() - times.min()
+        return plan, due, False
+    span = most - least
     scale = (count - 1) / span if span > 0 else 0.0
     if not (span < np.inf and scale < np.inf):
-        return order, True
+        return plan, due, True
     begin = np.zeros(count + 1, np.int32)  # of every page
-    page = np.empty(count, np.int32)
-    for k in range(count):
-        page[k] = int((times[k] - least) * scale)
-        begin[page[k] + 1] += 1
+    page = np.empty(start.size, np.int32)
+    for event in range(start.size):
+        page[event] = -1
+        if start[event] < np.inf and not omitted[event]:
+            page[event] = int((start[event] - least) * scale)
+            begin[page[event] + 1] += 1
     if begin.max() > CROWDED:
-        return order, True
+        return plan, due, True
     for k in range(count):
         begin[k + 1] += begin[k]
-    ascending = np.empty(count)
-    for k in range(count):
-        at = begin[page[k]]
-        begin[page[k]] += 1
-        order[at], ascending[at] = k, times[k]
+    for event in range(start.size):
+        if page[event] >= 0:
+            at = begin[page[event]]
+            begin[page[event]] += 1
+            plan[at], due[at] = event, start[event]
     for k in range(1, count):  # within a page
-        place, time = order[k], ascending[k]
+        event, time = plan[k], due[k]
         at = k
-        while at > 0 and ascending[at - 1] > time:
-            order[at], ascending[at] = order[at - 1], ascending[at - 1]
+        while at > 0 and due[at - 1] > time:
+            plan[at], due[at] = plan[at - 1], due[at - 1]
             at -= 1
-        order[at], ascending[at] = place, time
-    return order, False
+        plan[at], due[at] = event, time
+    return plan, due, False
 
 
 @compiled
@@ -120,7 +132,8 @@ def _run(due, plan, first, edges, omitted, shift, cause, effect, lag, kind, stil
             time, event = heappop(signals)
         else:
             break
-        for k in range(first[event], first[event + 1]):
+        begin, end = first[event], first[event + 1]
+        for k in range(begin, end):
             edge = edges[k]
             # A comparison with NaN is false: what has not happened is not there.
             if effect[edge] == event and kind[edge] == NEEDED:
@@ -133,7 +146,7 @@ def _run(due, plan, first, edges, omitted, shift, cause, effect, lag, kind, stil
         happened[event] = time
         order[count] = event
         count += 1
-        for k in range(first[event], first[event + 1]):
+        for k in range(begin, end):
             edge = edges[k]
             if cause[edge] == event and kind[edge] == SIGNAL:
                 late = effect[edge]
