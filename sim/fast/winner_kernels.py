@@ -6,7 +6,7 @@ Maps and weights are as in `sim.fast.local_kernels`.
 import numpy as np
 
 from circuits.compiled import compiled
-from sim.fast.local_kernels import group_of, window
+from sim.fast.local_kernels import ROWS, copied, group_of, room_for_rows, window
 from sim.fast.simd import add_multiple, turn_block
 from sim.fast.simd_codes import bits_within, lowest_bit
 
@@ -27,16 +27,25 @@ def hebbian_of_winners(
     extent, stride, top, left = pooling
     rows, columns = pooled
     long = -(-kw * channels // lanes) * lanes
-    each = filters * kh * long  # sums of a position: (filters, kh, long), of which what is inside the maps comes first
+    each = filters * kh * long  # sums of a position: (filters, kh, long)
     together = max(1, IN_CACHE // each)
-    sums = np.empty(together * each, feedback.dtype)
+    sums = np.empty(together * each + long, feedback.dtype)  # vectors that begin within a row end behind it
     square = np.empty(lanes * lanes, feedback.dtype)
     of_scale, number = np.full(1, scale, feedback.dtype), np.empty(1, feedback.dtype)
+    # Rows are read as if they went on to the left and right of the maps. What is found there is added to sums that no
+    # synapse stands for.
+    row, before = width * channels, (kw - 1) // 2 * channels
+    room = room_for_rows(maps, images, size, lanes, x.dtype)
+    first_row = image = 0
     for i in range(begin, end):
+        if (i - begin) % ROWS == 0:
+            first_row, image = copied(x, maps, images, i, min(i + ROWS, end), size, lanes, room[before:])
+        above, _, _, tall, _ = window(i, 0, maps, size)
         for j0 in range(0, width, together):
             j1 = min(j0 + together, width)
             sums[:] = 0
             for n in range(images):
+                x0 = n * image + (above - first_row) * row
                 for r in range(max(0, -(-(i + top - extent + 1) // stride)), min(rows - 1, (i + top) // stride) + 1):
                     first = (i + top - r * stride) * extent  # the code of this row's first pixel in the window
                     c0 = max(0, -(-(j0 + left - extent + 1) // stride))
@@ -44,14 +53,11 @@ def hebbian_of_winners(
                         u, corner = ((n * rows + r) * columns + c) * filters, c * stride - left - first
                         for f in range(0, filters, 16):
                             bits = bits_within(code, u + f, np.uint8(first), np.uint8(extent))
-                            while bits:
-                                k = lowest_bit(bits)
-                                bits &= bits - np.uint64(1)
-                                j = corner + code[u + f + k]
-                                if j0 <= j < j1:
-                                    number[0] = factor * feedback[u + f + k]
-                                    to = (j - j0) * each + (f + k) * kh * long
-                                    add_seen(x, n, i, j, maps, size, number, long, lanes, sums, to)
+                            if bits:
+                                add_winners(
+                                    bits, code, feedback, u + f, factor, corner, j0, j1, room, x0, channels, row, tall,
+                                    long, lanes, kh, filters, f, number, sums,
+                                )  # fmt: skip
             for j in range(j0, j1):
                 s0 = (j - j0) * each
                 add_turned(sums, s0, i, j, maps, size, long, lanes, square, of_scale, W, mask_W)
@@ -60,19 +66,20 @@ def hebbian_of_winners(
 
 
 @compiled
-def add_seen(x, n, i, j, maps, size, number, long, lanes, sums, to):
-    """What the unit at (i, j) sees of image n, `number` times, added to its sums."""
-    rows, columns, channels = maps
-    top, left, _, tall, run = window(i, j, maps, size)
-    row = columns * channels
-    x0 = (n * rows + top) * row + left
-    for k in range(0, run, lanes):
-        if x0 + (tall - 1) * row + k + lanes <= len(x):
-            add_multiple(1, number, 0, tall, x, x0 + k, row, sums, to + k, long)
-        else:  # a vector would reach behind the last image
-            for a in range(tall):
-                for b in range(k, min(k + lanes, run)):
-                    sums[to + a * long + b] += number[0] * x[x0 + a * row + b]
+def add_winners(
+    bits, code, feedback, u, factor, corner, j0, j1, x, x0, channels, row, tall, long, lanes, kh, filters, f, number,
+    sums,
+):  # fmt: skip
+    """What some of 16 units see, `tall` rows of x from x0 on, times their delta, added to `sums`."""
+    while bits:
+        k = lowest_bit(bits)
+        bits &= bits - np.uint64(1)
+        j = corner + code[u + k]
+        if j0 <= j < j1:
+            number[0] = factor * feedback[u + k]
+            to = ((j - j0) * filters + f + k) * kh * long
+            for v in range(0, long, lanes):
+                add_multiple(1, number, 0, tall, x, x0 + j * channels + v, row, sums, to + v, long)
 
 
 @compiled
@@ -81,6 +88,7 @@ def add_turned(sums, s0, i, j, maps, size, long, lanes, square, scale, W, mask):
     _, columns, channels = maps
     kh, kw, filters = size
     _, _, synapse, tall, run = window(i, j, maps, size)
+    s0 += synapse % (kw * channels)
     for f in range(0, filters, lanes):
         at, step = group_of(f, filters, kh * kw * channels)
         w0 = (i * columns + j) * kh * kw * channels * filters + at
