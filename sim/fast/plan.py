@@ -13,7 +13,7 @@ from sim.engine import Settings
 from sim.event.space import Space
 from sim.fast.input import InputSynapses
 from sim.fast.local import LocalSynapses
-from sim.fast.pooled import PooledSynapses, gets_little_feedback
+from sim.fast.pooled import FEW, VERY_FEW, PooledSynapses, share_with_feedback
 from sim.fast.rounded import RoundedInput, RoundedPooling
 from sim.fast.sparse import SparseSynapses
 from sim.fast.stages import Adding, Averaging, Dropping, PlainPooling, Pooling, Stage
@@ -79,7 +79,7 @@ def plan(spec: NetworkSpec, space: Space, *, rounded: bool = False) -> list[Stag
                 stages.append(make_input(spec, node, pooling, space))
             else:
                 below = stages[-1] if stages and readers[node.sources[0]] == 1 else None
-                if gets_little_feedback(spec, node) and not rounded:
+                if share_with_feedback(spec, node) <= (VERY_FEW if rounded else FEW):
                     synapses = PooledSynapses(spec, node, pooling is not None, space)
                 else:
                     synapses = _synapses(spec, node, below, pooling, space)

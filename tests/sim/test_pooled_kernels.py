@@ -6,9 +6,10 @@ import pytest
 from network.layers import Conv
 from network.reference_layers import feedback_to_source, hebbian
 from network.spec import NetworkSpec
-from sim.event.space import aligned
+from sim.event.space import Space, aligned
 from sim.fast import pooled_kernels as fast_pooled_kernels
-from sim.fast.pooled import gets_little_feedback
+from sim.fast.plan import plan
+from sim.fast.pooled import PooledSynapses, share_with_feedback
 from sim.fast.simd import lanes
 from tests.sim.test_fast_kernels import DTYPES, close, numbers
 
@@ -53,16 +54,29 @@ def test_few_units_give_what_all_give(dtype, kernel, channels, filters, images):
 
 
 @pytest.mark.parametrize(
-    ("net", "layers"),
+    ("net", "shares"),
     [
-        ("Conv 16 3x3; Conv 16 3x3; SUM; Maxpool 3; Output", [2]),  # conv1 also feeds conv2
-        ("Conv 16 3x3; Conv 16 3x3; Conv 16 3x3; SUM; Output", []),  # no pooling
-        ("Conv 16 3x3; Conv 16 3x3; Maxpool 3/1; Output", []),  # every unit can win
-        ("Conv 16 3x3; Conv 16 2x3; Maxpool 2/2; Output", []),  # no middle
-        ("Conv 16 3x3; Conv 24 3x3; Maxpool 2/2; Conv 16 3x3; Maxpool 2/2; Output", []),  # 24 is no multiple of 16
-        ("Conv 16 3x3; Local 16 3x3; Maxpool 2/2; Conv 16 3x3; Maxpool 2/2; Output", [3]),
+        ("Conv 16 3x3; Conv 16 3x3; SUM; Maxpool 3; Output", [1, 1 / 4]),  # conv1 also feeds conv2
+        ("Conv 16 3x3; Conv 16 3x3; Conv 16 3x3; SUM; Output", [1, 1, 1]),  # no pooling
+        ("Conv 16 3x3; Conv 16 3x3; Maxpool 3/1; Output", [1, 1]),  # every unit can win
+        ("Conv 16 3x3; Conv 16 3x3; Maxpool 3; Drop .8; Output", [1, 0.05]),
+        ("Conv 16 3x3; Conv 16 3x3; Maxpool 4/3; Full 8; Drop .8; Output", [1, 1 / 9]),  # its own are not dropped
+        ("Conv 16 3x3; Conv 16 2x3; Maxpool 2/2; Output", [1, 1]),  # no middle
+        ("Conv 16 3x3; Conv 24 3x3; Maxpool 2/2; Conv 16 3x3; Maxpool 2/2; Output", [1, 1, 1]),  # no multiple of 16
+        ("Conv 16 3x3; Local 16 3x3; Maxpool 2/2; Conv 16 3x3; Maxpool 2/2; Output", [1, 1, 1 / 4]),
     ],
 )
-def test_which_layers_get_little_feedback(net, layers):
+def test_share_of_units_with_feedback(net, shares):
     spec = NetworkSpec.parse(net, (3, 12, 12), 10)
-    assert [node.index for node in spec.weighted if gets_little_feedback(spec, node)] == layers
+    found = [share_with_feedback(spec, node) for node in spec.weighted if isinstance(node.layer, Conv)]
+    assert found == pytest.approx(shares[: len(found)])
+
+
+def test_in_deepernet_three_layers_make_lists_and_in_bfloat16_the_one_with_the_fewest():
+    spec = NetworkSpec.parse("deepernet", (3, 32, 32), 10)
+
+    def listed(rounded):
+        return [s.name for s in plan(spec, Space(keep=True), rounded=rounded) if isinstance(s, PooledSynapses)]
+
+    assert listed(rounded=False) == ["conv5", "conv10", "conv14"]
+    assert listed(rounded=True) == ["conv14"]
