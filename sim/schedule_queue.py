@@ -7,8 +7,10 @@ from heapq import heappop, heappush
 import numpy as np
 
 from circuits.compiled import compiled
+from sim.fast.simd import fetch
 
 NEEDED, SIGNAL, CUSTOMARY = range(3)
+AHEAD = 16  # events, by which what belongs to one is asked for before it happens
 CROWDED = 32  # times on one page of the calendar, from which on comparisons of all are the better way
 
 
@@ -128,6 +130,9 @@ def _run(due, plan, first, edges, omitted, shift, cause, effect, lag, kind, stil
         if done < plan.size and (due[done], plan[done]) < signals[0]:
             time, event = due[done], plan[done]
             done += 1
+            if done + AHEAD < plan.size:
+                fetch(happened, plan[done + AHEAD])
+                fetch(first, plan[done + AHEAD])
         elif len(signals) > 1:
             time, event = heappop(signals)
         else:
