@@ -57,7 +57,7 @@ def copied(x, maps, images, begin, end, size, lanes, room):
     rows, columns, channels = maps
     row, before = columns * channels, (size[0] - 1) // 2
     first, last = max(0, begin - before), min(rows, end - 1 - before + size[0])
-    image, numbers = apart(maps, size, lanes), (last - first) * row
+    image, numbers = image_stride(maps, size, lanes), (last - first) * row
     whole = numbers // lanes
     for n in range(images):
         at, to = (n * rows + first) * row, n * image
@@ -68,7 +68,7 @@ def copied(x, maps, images, begin, end, size, lanes, room):
 
 
 @compiled
-def apart(maps, size, lanes):
+def image_stride(maps, size, lanes):
     """How far images are from each other where `copied` puts them: a place for what units in `ROWS` rows see."""
     _, columns, channels = maps
     return (-(-(ROWS + size[0] - 1) * columns * channels // lanes) | 1) * lanes
@@ -77,7 +77,7 @@ def apart(maps, size, lanes):
 @compiled
 def room_for_rows(maps, images, size, lanes, dtype):
     """Room for `copied`, with as much to spare as a unit sees of two rows, in whole vectors."""
-    return np.empty(images * apart(maps, size, lanes) + 2 * (size[1] * maps[2] + lanes), dtype)
+    return np.empty(images * image_stride(maps, size, lanes) + 2 * (size[1] * maps[2] + lanes), dtype)
 
 
 @compiled
