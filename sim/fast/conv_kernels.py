@@ -14,13 +14,17 @@ from sim.fast.tiles import put
 
 
 @compiled
-def pad(images, top, left, scale, padded):
-    """Images (N, C, H, W) divided by `scale`, into the middle of `padded` (N, H', W', C), whose edges are 0 already."""
+def pad(images, top, left, levels, padded):
+    """Images (N, C, H, W) into the middle of `padded` (N, H', W', C), whose edges are 0 already.
+
+    `levels` is what each number of a byte stands for, and empty for images that are as they should be.
+    """
     for n in range(images.shape[0]):
         for c in range(images.shape[1]):
             for i in range(images.shape[2]):
                 for j in range(images.shape[3]):
-                    padded[n, top + i, left + j, c] = padded.dtype.type(images[n, c, i, j]) / scale
+                    pixel = images[n, c, i, j]
+                    padded[n, top + i, left + j, c] = levels[np.uint8(pixel)] if len(levels) else pixel
 
 
 @compiled

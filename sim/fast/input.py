@@ -52,12 +52,17 @@ class InputSynapses(Synapses):
         self._row, rows = (width + kw - 1) * channels, height + kh - 1
         shape, spare = (len(images), rows, width + kw - 1, channels), 4 * lanes(dtype.itemsize)
         padded = self._space.empty("padded", self.name, shape=(prod(shape) + spare,), dtype=dtype)
-        whole, pixels = padded[: prod(shape)].reshape(shape), images.numpy()
+        whole, (pixels, levels) = padded[: prod(shape)].reshape(shape), self._pixels(images, dtype)
         if self._whole is None or self._whole.shape != shape:
             padded[:] = 0  # the edges, which nothing else is written to
-        scale = dtype.type(255 if images.dtype == torch.uint8 else 1)
-        share(lambda b, e: kernels.pad(pixels[b:e], top, left, scale, whole[b:e]), len(images), padded.size)
+        share(lambda b, e: kernels.pad(pixels[b:e], top, left, levels, whole[b:e]), len(images), padded.size)
         self._padded, self._whole = padded, whole
+
+    def _pixels(self, images: Tensor, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Images, and x / 255 for every x of a byte where that is what they are in."""
+        if images.dtype != torch.uint8:
+            return images.numpy().astype(dtype, copy=False), np.empty(0, dtype)
+        return images.numpy(), np.arange(256, dtype=dtype) / dtype.type(255)
 
     def _convolve(self, batch: Batch, W: np.ndarray) -> Tensor:
         channels, height, width = self.node.source_shapes[0]

@@ -14,14 +14,7 @@ from sim.fast.stages import Batch, Pooling, Routed, as_maps, flat
 from sim.fast.synapses import add
 
 ROUNDED = np.dtype(np.uint16)  # how NumPy sees bfloat16
-
-
-def round_to_bfloat16(images: Tensor) -> Tensor:
-    """Images as they are staged: pixels as x / 255."""
-    if images.dtype != torch.uint8:
-        return images.to(torch.bfloat16).view(torch.uint16)
-    levels = (torch.arange(256) / 255).to(torch.bfloat16).view(torch.uint16).numpy()
-    return torch.from_numpy(np.take(levels, images.numpy()))
+LEVELS = (torch.arange(256) / 255).to(torch.bfloat16).view(torch.uint16).numpy()  # what pixels in bytes stand for
 
 
 class RoundedPooling(Pooling):
@@ -64,12 +57,17 @@ class RoundedInput(InputSynapses):
     """`InputSynapses` of bfloat16 pixels and weights, with pairs of weights side by side: (kh, pairs, filters, 2)."""
 
     def up(self, sources: list[Tensor], batch: Batch, W: Tensor) -> Tensor:
-        self._pad(round_to_bfloat16(sources[0]), ROUNDED)
+        self._pad(sources[0], ROUNDED)
         kh = self._kernel[0]
         rows = torch.nn.functional.pad(W.view(kh, -1, self._filters), (0, 0, 0, len(W) // kh % 2))
         self._taps = (kh, rows.numel() // (2 * kh * self._filters))
         pairs = flat(rows.view(kh, -1, 2, self._filters).transpose(2, 3).reshape(-1).to(torch.bfloat16))
         return self._convolve_and_pool(batch, pairs) if self.pooling else self._convolve(batch, pairs)
+
+    def _pixels(self, images: Tensor, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        if images.dtype != torch.uint8:
+            return images.to(torch.bfloat16).view(torch.uint16).numpy(), np.empty(0, ROUNDED)
+        return images.numpy(), LEVELS
 
     def _convolve(self, batch: Batch, W: np.ndarray) -> Tensor:
         channels, height, width = self.node.source_shapes[0]

@@ -143,7 +143,7 @@ def test_convolution_of_images_equals_its_plain_form(dtype, kernel, channels, fi
     row, image, vector = (10 + kw - 1) * channels, (11 + kh - 1) * (10 + kw - 1) * channels, lanes(W.itemsize)
     padded = np.zeros(3 * image + 4 * vector, dtype)
     whole = padded[: 3 * image].reshape(3, 11 + kh - 1, -1, channels)
-    fast_conv_kernels.pad(images, (kh - 1) // 2, (kw - 1) // 2, dtype(255), whole)
+    fast_conv_kernels.pad(images, (kh - 1) // 2, (kw - 1) // 2, np.arange(256, dtype=dtype) / dtype(255), whole)
     h = np.zeros(3 * 110 * filters, dtype)
     fast_conv_kernels.convolve_images(
         padded, image, row, channels, kernel, inside, dtype(0), 0, 3, (11, 10, filters), vector, h
