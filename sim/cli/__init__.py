@@ -82,7 +82,7 @@ def _guarded(prog: str, command: Callable[[], int]) -> int:
     except KeyboardInterrupt as interrupt:
         return _stop(f"{prog}: {str(interrupt) or 'interrupted'}", INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has seen enough, as in `hebb show simpnet | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's own flush at exit finds a reader
+        _give_up_output()
         return DONE
     except Exception as error:
         from network.errors import BadInput, Diverged
@@ -92,6 +92,7 @@ def _guarded(prog: str, command: Callable[[], int]) -> int:
         if isinstance(error, Diverged):
             return _stop(f"{prog}: stopped: {error}", FAILED)
         if isinstance(error, OSError):  # a full disk, a folder that may not be written: what is there is whole
+            _give_up_output()
             return _stop(f"{prog}: error: {error.filename or 'output'}: {error.strerror or error}", BAD_INPUT)
         if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
             needs = f"needs the package '{error.name}', which is not installed: {EXTRAS[error.name]}"
@@ -99,6 +100,15 @@ def _guarded(prog: str, command: Callable[[], int]) -> int:
         if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error).lower()):
             return _stop(f"{prog}: error: out of memory ({error}); use a smaller network or batch", BAD_INPUT)
         raise
+
+
+def _give_up_output() -> None:
+    """Where no more output can be written, have the interpreter's own flush at exit write what is left to nowhere."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _stop(message: str, code: int) -> int:

@@ -132,10 +132,12 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_work(capsys, words)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_output_that_finds_no_room_is_one_line():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_finds_no_room_is_one_line(unbuffered):
     with open("/dev/full", "w") as full:
         words = [sys.executable, "-m", "sim.cli", "show", "simpnet"]
-        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, env=environment, text=True, timeout=300)
     assert done.stderr.splitlines() == [f"hebb show: error: output: {os.strerror(errno.ENOSPC)}"]
     assert done.returncode == 2
 
