@@ -63,7 +63,7 @@ class LocalSynapses(Synapses):
         delta = delta.dense(self._gain) if isinstance(delta, Routed) else delta
         count, delta_, weights = len(delta), flat(delta), R.numpy().reshape(-1)
         vector, maps = lanes(delta_.itemsize), self._maps
-        # Not kept: with a vector to spare behind each image, and when other layers are at work it is no longer needed.
+        # With a vector to spare behind each image. It is not kept: soon the layer below has made its own delta of it.
         received = aligned(count * (prod(maps) + vector), delta_.dtype).reshape(count, -1)
 
         def part(begin: int, end: int) -> None:

@@ -61,7 +61,8 @@ class PooledSynapses(ConvSynapses):
 def share_with_feedback(spec: NetworkSpec, node: Node) -> float:
     """Of the units of a convolution, the most that get feedback in training: winners of windows that are not dropped.
 
-    1 where anything but a pooling feeds back to them, directly or through a ``SUM``, or where lists can't be made.
+    Of those as many as `Drop` keeps on average. 1 where anything but a pooling feeds back to them, directly or through
+    a ``SUM``, or where lists can't be made.
     """
     layer, name = node.layer, node.name
     if not isinstance(layer, Conv) or isinstance(layer, Local) or any(k % 2 == 0 for k in layer.kernel):

@@ -209,7 +209,7 @@ def copy_rows(typing, vectors, rows, x, x0, x_row, c, c0, c_row):
 
 @of_values
 def fetch(typing, x, x0):
-    """Ask for the line of x0, so that it is in the second cache when it is used."""
+    """Ask for the line of x0, so that it is in the second cache when it is used. Numbers of x may be integers too."""
 
     def generate(context, builder, signature, args):
         code = Code(context, builder, x)

@@ -60,6 +60,7 @@ def test_few_units_give_what_all_give(dtype, kernel, channels, filters, images):
         ("Conv 16 3x3; Conv 16 3x3; Conv 16 3x3; SUM; Output", [1, 1, 1]),  # no pooling
         ("Conv 16 3x3; Conv 16 3x3; Maxpool 3/1; Output", [1, 1]),  # every unit can win
         ("Conv 16 3x3; Conv 16 3x3; Maxpool 3; Drop .8; Output", [1, 0.05]),
+        ("Conv 16 3x3; Conv 16 3x3; Maxpool 3/1; Drop .8; Output", [1, 0.2]),
         ("Conv 16 3x3; Conv 16 3x3; Maxpool 4/3; Full 8; Drop .8; Output", [1, 1 / 9]),  # its own are not dropped
         ("Conv 16 3x3; Conv 16 2x3; Maxpool 2/2; Output", [1, 1]),  # no middle
         ("Conv 16 3x3; Conv 24 3x3; Maxpool 2/2; Conv 16 3x3; Maxpool 2/2; Output", [1, 1, 1]),  # no multiple of 16
